@@ -1,6 +1,6 @@
 """What a scope means in plain words: the lines that a person reads before allowing or withdrawing something.
 
-Pure: a scope goes in, a sentence without a full stop comes out. Each says what may be done, and to whose data.
+Pure: a scope goes in, a sentence without a full stop comes out. Each says what is done to whose data.
 """
 
 import re

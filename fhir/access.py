@@ -1,0 +1,62 @@
+"""What a request may see and do. The repository asks nothing else; where the answer comes from is not its business.
+
+An `Access` is the union of its rules. A rule names types, interactions (the SMART letters c r u d s) and patients;
+a rule with patients reaches resources in the compartments of those patients, and for r and s also the types that
+fhir.registry lists as shared (Practitioner, Medication …), which are never writable under such a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LETTERS = "cruds"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permission. `types` None means every type; `patients` None means every patient and everything beside them."""
+
+    types: frozenset[str] | None
+    letters: frozenset[str]
+    patients: frozenset[str] | None
+
+    def concerns(self, resource_type: str, letter: str) -> bool:
+        """Whether this rule speaks about this type and interaction at all."""
+        return letter in self.letters and (self.types is None or resource_type in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition that must still hold when the data are read: evaluated inside the same SQL statement.
+
+    `sql` is a boolean expression with %s placeholders for `params`. Where it turns out false, `renew` looks again
+    from scratch: it returns a fresh Access, or raises the FhirError (401) that says why the token is dead.
+    """
+
+    sql: str
+    params: tuple[object, ...]
+    renew: Callable[[], Access]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everything that one request may see and do. `own` is the caller's fhirUser ("Patient/1"), readable if set."""
+
+    rules: tuple[Rule, ...]
+    own: str = ""
+    guard: Guard | None = None
+    subject: str = ""
+    client: str = ""
+
+    def rules_for(self, resource_type: str, letter: str) -> tuple[Rule, ...]:
+        """The rules that allow this interaction on this type for some resources at least; empty means 403."""
+        return tuple(rule for rule in self.rules if rule.concerns(resource_type, letter))
+
+    def allows(self, resource_type: str, letter: str) -> bool:
+        """Whether any resource of this type may be within reach of this interaction."""
+        return any(rule.concerns(resource_type, letter) for rule in self.rules)
+
+
+EVERYTHING = Access(rules=(Rule(types=None, letters=frozenset(LETTERS), patients=None),))
+"""For our own commands (load_fhir, the demo), which act for the operator and not for a token."""

@@ -1,0 +1,1 @@
+"""Launch contexts: which patient (and encounter) an app is opened for, and who may open it."""

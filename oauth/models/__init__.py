@@ -1,0 +1,21 @@
+"""The authorization server's tables. All five models of django-oauth-toolkit are swapped for ours."""
+
+from oauth.models.authorization_request import AuthorizationRequest
+from oauth.models.client import Application, ClientSecret
+from oauth.models.consent import Consent
+from oauth.models.scope import Scope
+from oauth.models.signing_key import SigningKey
+from oauth.models.tokens import AccessToken, Grant, IDToken, RefreshToken
+
+__all__ = [
+    "AccessToken",
+    "Application",
+    "AuthorizationRequest",
+    "ClientSecret",
+    "Consent",
+    "Grant",
+    "IDToken",
+    "RefreshToken",
+    "Scope",
+    "SigningKey",
+]

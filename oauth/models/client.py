@@ -1,0 +1,119 @@
+"""Registered apps and their secrets."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from oauth2_provider.models import AbstractApplication, ApplicationManager
+
+
+class Application(AbstractApplication):
+    """A SMART app that the hospital registered.
+
+    django-oauth-toolkit's own `client_secret` stays empty: secrets live in ClientSecret, several at a time.
+    Metadata names follow RFC 7591 https://datatracker.ietf.org/doc/html/rfc7591#section-2
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft: cannot be used yet"
+        LIVE = "live", "Live"
+        SUSPENDED = "suspended", "Suspended: every token is dead"
+        RETIRED = "retired", "Retired: gone for good"
+
+    class ApplicationType(models.TextChoices):
+        WEB = "web", "Web app with a server of its own"
+        BROWSER = "browser", "Browser app (HTML and JavaScript only)"
+        NATIVE = "native", "Native app on a phone or desktop"
+        BACKEND = "backend", "Backend service, no person present"
+
+    class AuthMethod(models.TextChoices):
+        NONE = "none", "None: a public client"
+        BASIC = "client_secret_basic", "Secret, sent by HTTP Basic"
+        POST = "client_secret_post", "Secret, sent in the body"
+
+    class ConsentPolicy(models.TextChoices):
+        REMEMBER = "remember", "Remember a person's consent, ask again only for more"
+        ALWAYS = "always", "Always ask"
+
+    class Introspection(models.TextChoices):
+        NONE = "none", "None"
+        OWN = "own", "Its own tokens"
+        ANY = "any", "Every client's tokens"
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT, db_index=True)
+    application_type = models.CharField(
+        max_length=10, choices=ApplicationType.choices, default=ApplicationType.BROWSER
+    )
+    token_endpoint_auth_method = models.CharField(
+        max_length=24, choices=AuthMethod.choices, default=AuthMethod.NONE
+    )
+    description = models.TextField(blank=True, help_text="One or two sentences for the gallery and the consent page.")
+    publisher = models.CharField(max_length=255, blank=True)
+    logo_uri = models.URLField(blank=True)
+    client_uri = models.URLField(blank=True, help_text="The app's home page.")
+    policy_uri = models.URLField(blank=True, help_text="Where the app says how it treats data.")
+    tos_uri = models.URLField("terms of service", blank=True)
+    contacts = models.JSONField(default=list, blank=True, help_text="E-mail addresses of the people responsible.")
+    software_id = models.CharField(max_length=255, blank=True, db_index=True)
+    launch_url = models.URLField(
+        blank=True, max_length=500, help_text="Where the portal opens the app with `iss` and `launch`."
+    )
+    grant_types = models.JSONField(default=list, blank=True)
+    scope = models.TextField(blank=True, help_text="What the app may ask for, separated by spaces.")
+    auto_approved_scope = models.TextField(
+        blank=True, help_text="Granted without being shown on the consent page, separated by spaces."
+    )
+    consent_policy = models.CharField(
+        max_length=10, choices=ConsentPolicy.choices, default=ConsentPolicy.REMEMBER
+    )
+    introspection = models.CharField(max_length=4, choices=Introspection.choices, default=Introspection.NONE)
+    access_token_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Life of an access token in seconds, 300 to 3600; empty: the server's default."
+    )
+    refresh_token_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Life of a refresh token in seconds; empty: the server's default."
+    )
+
+    objects = ApplicationManager()
+
+    class Meta(AbstractApplication.Meta):
+        swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
+        verbose_name = "client"
+
+    def natural_key(self) -> tuple[str]:
+        """Clients are told apart by their client_id."""
+        return (self.client_id,)
+
+    @property
+    def is_live(self) -> bool:
+        """Only a live client gets codes and tokens, and only its tokens are alive."""
+        return self.status == self.Status.LIVE
+
+    def is_usable(self, request: object) -> bool:
+        """django-oauth-toolkit's question whether this client may take part in a request."""
+        return self.is_live
+
+
+class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
+    """Queries about secrets."""
+
+    def in_force(self) -> ClientSecretQuerySet:
+        """The secrets that open the door now: begun and not ended."""
+        now = timezone.now()
+        return self.filter(models.Q(ends__isnull=True) | models.Q(ends__gt=now), starts__lte=now)
+
+
+class ClientSecret(models.Model):
+    """One of a client's secrets, kept only as a salted digest. Two overlap while the app changes over."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="secrets")
+    digest = models.CharField(max_length=128, editable=False)
+    description = models.CharField(max_length=255, blank=True)
+    starts = models.DateTimeField(default=timezone.now)
+    ends = models.DateTimeField(null=True, blank=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ClientSecretQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.description or f"Secret of {self.application} from {self.starts:%Y-%m-%d}"

@@ -1,0 +1,41 @@
+"""What a person allowed an app."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    """Queries about consents."""
+
+    def in_force(self) -> ConsentQuerySet:
+        """Consents neither withdrawn nor run out."""
+        return self.filter(models.Q(expires__isnull=True) | models.Q(expires__gt=timezone.now()), withdrawn__isnull=True)
+
+
+class Consent(models.Model):
+    """One person's consent to one client, for one patient where the tokens are about a patient.
+
+    Every code and token points at the consent it rests on; withdrawing it kills them all.
+    """
+
+    application = models.ForeignKey(
+        settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.CASCADE, related_name="consents"
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="consents")
+    patient = models.CharField(max_length=64, blank=True)
+    scope = models.TextField()
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    withdrawn = models.DateTimeField(null=True, blank=True)
+
+    objects = ConsentQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["application", "user", "patient"], name="consent_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.user} to {self.application}"

@@ -1,0 +1,74 @@
+"""Codes and tokens. Our additions to django-oauth-toolkit's: launch context, consent, family, and how they die."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from oauth2_provider.models import AbstractAccessToken, AbstractGrant, AbstractIDToken, AbstractRefreshToken
+
+
+class Issued(models.Model):
+    """What a code and the tokens that come of it have in common."""
+
+    launch_context = models.ForeignKey(
+        "launch.LaunchContext", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    consent = models.ForeignKey("oauth.Consent", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    auth_time = models.DateTimeField(null=True, blank=True, help_text="When the person signed in.")
+    session_digest = models.CharField(
+        max_length=64, blank=True, help_text="For online_access: SHA-256 of the session that keeps it alive."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Grant(AbstractGrant, Issued):
+    """An authorization code. It stays, marked used, so that a replay is recognised and kills its tokens.
+
+    https://datatracker.ietf.org/doc/html/rfc6749#section-4.1.2
+    """
+
+    token_family = models.UUIDField(default=uuid.uuid4, editable=False, db_index=True)
+    used = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(AbstractGrant.Meta):
+        swappable = "OAUTH2_PROVIDER_GRANT_MODEL"
+
+
+class AccessToken(AbstractAccessToken, Issued):
+    """An access token's record: the JWT itself is not kept, only its digest and jti."""
+
+    jti = models.CharField(max_length=64, unique=True, editable=False)
+    token_family = models.UUIDField(null=True, editable=False, db_index=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta(AbstractAccessToken.Meta):
+        swappable = "OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL"
+        indexes = [models.Index(fields=["expires"], name="access_expires")]
+
+    def revoke(self) -> None:
+        """Kill this token. The row stays, so that it can be seen that it was revoked and when."""
+        type(self).objects.filter(pk=self.pk, revoked__isnull=True).update(revoked=timezone.now())
+
+    def __str__(self) -> str:
+        return f"Access token {self.pk} of {self.application}"
+
+
+class RefreshToken(AbstractRefreshToken, Issued):
+    """A refresh token's record; the token is kept as a digest only. Rotation: one living token per family."""
+
+    expires = models.DateTimeField(null=True, blank=True)
+    scope = models.TextField(blank=True)
+
+    class Meta(AbstractRefreshToken.Meta):
+        swappable = "OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL"
+
+
+class IDToken(AbstractIDToken):
+    """An ID token's record."""
+
+    class Meta(AbstractIDToken.Meta):
+        swappable = "OAUTH2_PROVIDER_ID_TOKEN_MODEL"

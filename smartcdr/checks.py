@@ -1,0 +1,32 @@
+"""Insecure set-ups, found by `manage.py check --deploy`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.security, deploy=True)
+def check_site_url_is_https(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Tokens and passwords must never travel in clear text."""
+    if settings.SITE_URL.startswith("https://"):
+        return []
+    return [Error("SITE_URL must be https:// in production.", id="smartcdr.E001")]
+
+
+@register(Tags.security, deploy=True)
+def check_client_urls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Clients on http or loopback addresses are for development."""
+    if not settings.ALLOW_INSECURE_CLIENT_URLS:
+        return []
+    return [Error("ALLOW_INSECURE_CLIENT_URLS must be off in production.", id="smartcdr.E002")]
+
+
+@register(Tags.security, deploy=True)
+def check_database(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """SQLite is for trying out; several workers need PostgreSQL."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        return []
+    return [Error("DATABASE_URL must name a PostgreSQL database in production.", id="smartcdr.E003")]

@@ -1,0 +1,233 @@
+"""All settings, in one file, driven by environment variables. README.md has the table of them.
+
+Nothing here depends on a request: the public origin is SITE_URL, never the Host header. Insecure combinations
+are found by `manage.py check --deploy` (smartcdr/checks.py), not by branches on DEBUG.
+"""
+
+import zlib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- where we are -----------------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if DEBUG else environ.Env.NOTSET).rstrip("/")
+FHIR_BASE = f"{SITE_URL}/fhir"
+_site = urlsplit(SITE_URL)
+# http and loopback addresses in clients' URLs: for development only (https://datatracker.ietf.org/doc/html/rfc9700).
+ALLOW_INSECURE_CLIENT_URLS = env.bool("ALLOW_INSECURE_CLIENT_URLS", default=DEBUG)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEBUG else [])])
+SECRET_KEY = env.str("SECRET_KEY", default="development-only-not-secret" if DEBUG else environ.Env.NOTSET)
+# Fernet keys, newest first: they encrypt the private signing keys at rest.
+KEY_ENCRYPTION_KEYS = env.list(
+    "KEY_ENCRYPTION_KEYS",
+    default=["ZGV2ZWxvcG1lbnQtb25seS1ub3Qtc2VjcmV0LWtleSE="] if DEBUG else environ.Env.NOTSET,
+)
+
+# --- the parts --------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "smartcdr.apps.SmartcdrConfig",
+    "smartcdr.apps.SmartcdrAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "corsheaders",
+    "csp",
+    "rest_framework",
+    "oauth2_provider",
+    "accounts",
+    "fhir",
+    "launch",
+    "oauth",
+]
+MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "smartcdr.urls"
+WSGI_APPLICATION = "smartcdr.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- data -------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'smartcdr.sqlite3'}")}
+_database = DATABASES["default"]
+if _database["ENGINE"].endswith("sqlite3"):
+    if _database["NAME"] != ":memory:":
+        Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    _database["OPTIONS"] = {
+        # A writer takes the lock when it begins, so that it waits instead of failing half-way.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;",
+    }
+else:
+    _database["CONN_MAX_AGE"] = None
+    _database["CONN_HEALTH_CHECKS"] = False
+    _database["OPTIONS"] = {
+        "server_side_binding": True,
+        "prepare_threshold": 2,
+        # One request, one core: a parallel plan costs the API more than it gains.
+        "options": "-c max_parallel_workers_per_gather=0 -c jit=off",
+    }
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/launch/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USER_DISPLAY = "accounts.models.display_name"
+# Rights of CONTRACT "user's rights": who a clinician may see, what a patient may write.
+CLINICIAN_ACCESS = env.str("CLINICIAN_ACCESS", default="all")
+PATIENT_WRITABLE = env.list("PATIENT_WRITABLE", default=["Observation", "QuestionnaireResponse"])
+
+# --- cookies: named after the site, so that two servers on one host do not sign each other's users out ----------
+_cookie = f"smartcdr_{zlib.crc32(SITE_URL.encode()):08x}"
+SESSION_COOKIE_NAME = f"{_cookie}_session"
+CSRF_COOKIE_NAME = f"{_cookie}_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _site.scheme == "https"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=12 * 3600)
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31536000 if _site.scheme == "https" else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
+SECURE_HSTS_PRELOAD = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+SECURE_SSL_REDIRECT = False  # a redirect of an API call would repeat its token in clear text
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:", "https:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# --- the authorization server -----------------------------------------------------------------------------------
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth.Application"
+OAUTH2_PROVIDER_GRANT_MODEL = "oauth.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth.AccessToken"
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "oauth.RefreshToken"
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "oauth.IDToken"
+ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=3600)
+REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", default=90 * 86400)
+ACCESS_TOKEN_ALG = env.str("ACCESS_TOKEN_ALG", default="ES256")
+OAUTH2_PROVIDER = {
+    "OIDC_ENABLED": True,
+    "OIDC_ISS_ENDPOINT": SITE_URL,
+    "OAUTH2_VALIDATOR_CLASS": "oauth.validator.SmartValidator",
+    "OIDC_SERVER_CLASS": "oauth.server.SmartServer",
+    "SCOPES_BACKEND_CLASS": "oauth.scopes_backend.SmartScopes",
+    "ACCESS_TOKEN_GENERATOR": "oauth.access_token.generate",
+    "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator",
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": REFRESH_TOKEN_SECONDS,
+    "ID_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "PKCE_REQUIRED": True,
+    "ALLOWED_SCHEMES": ["https", "http"] if ALLOW_INSECURE_CLIENT_URLS else ["https"],
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+}
+LAUNCH_SECONDS = env.int("LAUNCH_SECONDS", default=300)
+AUTHORIZATION_REQUEST_SECONDS = env.int("AUTHORIZATION_REQUEST_SECONDS", default=1800)
+
+# --- the FHIR API -----------------------------------------------------------------------------------------------
+# fhir asks this class who is calling; it is the only thread between the repository and the authorization server.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["oauth.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
+FHIR_MAX_BODY_BYTES = env.int("FHIR_MAX_BODY_BYTES", default=32 * 1024 * 1024)
+FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
+FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
+
+# Which origins may call is answered per path and per client: oauth/cors.py.
+CORS_ALLOWED_ORIGINS: list[str] = []
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-exist",
+    "if-none-match",
+    "prefer",
+    "x-requested-with",
+]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Content-Location", "Last-Modified", "WWW-Authenticate"]
+
+# --- the rest ---------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

@@ -1,0 +1,12 @@
+"""The product's settings, in a set-up fit for tests: development defaults, quick password hashing."""
+
+import os
+
+os.environ.setdefault("DEBUG", "1")
+os.environ.setdefault("SITE_URL", "http://testserver")
+os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
+
+from smartcdr.settings import *  # noqa: E402, F403
+
+DEBUG = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
