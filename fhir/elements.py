@@ -30,8 +30,9 @@ _STRUCTURED = frozenset({"BackboneElement", "Element"})
 class Element:
     """One element of a type: `path` is where it is defined, `name` its name there (without `[x]`).
 
-    `types` are FHIR type names; a nested structure has the path of that structure as its one type. `values` is the URL of
-    the value set of a required binding; `targets` the resource types that a reference or canonical may name (empty: any).
+    `types` are FHIR type names; a nested structure has the path of that structure as its one type. `values`
+    is the URL of the value set of a required binding; `targets` the resource types that a reference or
+    canonical may name (empty: any).
     """
 
     path: str
@@ -45,7 +46,9 @@ class Element:
     values: str | None
 
     def properties(self) -> tuple[tuple[str, str], ...]:
-        """Return (JSON property, type) for each form that the element can take: one, or one a type for a choice."""
+        """Return (JSON property, type) for each form that the element can take: one, or one a type for a
+        choice.
+        """
         if not self.choice:
             return ((self.name, self.types[0]),)
         return tuple((self.name + kind[0].upper() + kind[1:], kind) for kind in self.types)
@@ -111,7 +114,8 @@ def _base(context: str) -> str | None:
 
 @cache
 def children(context: str) -> Mapping[str, Element]:
-    """Return name → Element of all elements of `context`: a type's name or a structure's path, inherited ones included.
+    """Return name → Element of all elements of `context`: a type's name or a structure's path, inherited ones
+    included.
 
     Empty for primitives and for names that are no type.
     """
@@ -146,8 +150,9 @@ def _child(context: str, name: str) -> Element | None:
 def element(path: str) -> Element | None:
     """Return the element at a dotted path such as `Observation.code.coding.system`, or None.
 
-    A choice is found by its name (`Observation.value`) and by each JSON property (`Observation.valueQuantity`); the path
-    may go on behind the latter, or behind the former where exactly one type has the next element.
+    A choice is found by its name (`Observation.value`) and by each JSON property
+    (`Observation.valueQuantity`); the path may go on behind the latter, or behind the former where exactly
+    one type has the next element.
     """
     head, *names = path.split(".")
     kinds: tuple[str, ...] = (head,)
