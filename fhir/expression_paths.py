@@ -116,7 +116,7 @@ def _parse_branch(branch: str, context: str) -> list[Route]:
 
 
 def _as_truth(routes: list[Route], branch: str) -> Route:
-    """Return the route that answers `a.exists() and a != false` for the forms of `a` that `routes` lead to."""
+    """Return the route that answers `a.exists() and a != false` for the forms of `a` that `routes` reach."""
     before = {route.moves[:-1] for route in routes}
     names = [route.moves[-1].name for route in routes if isinstance(route.moves[-1], Get)]
     if len(before) != 1 or len(names) != len(routes):
@@ -174,7 +174,7 @@ def _extend(route: Route, move: Move) -> Route:
 
 
 def _descend(route: Route, name: str) -> list[Route]:
-    """Return the routes to the child `name`: one, one a type for a choice, or none if there is no such child."""
+    """Return the routes to the child `name`: one, one a type for a choice, or none if there is none."""
     elements = children(route.kind)
     found = elements.get(name)
     if found is not None:

@@ -67,7 +67,7 @@ class SearchParameter:
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        """The ways from the resource to the values (for a composite: to what its components are applied to)."""
+        """The ways from the resource to the values (a composite: to what its components apply to)."""
         return parse(self.expression, self.resource_type) if self.expression else ()
 
     @cached_property
