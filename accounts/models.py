@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
@@ -52,9 +53,9 @@ def display_name(user: User) -> str:
 class ProxyQuerySet(models.QuerySet["Proxy"]):
     """Queries about proxies."""
 
-    def in_force(self) -> ProxyQuerySet:
-        """The proxies that count right now: switched on, begun, and not ended."""
-        now = timezone.now()
+    def in_force(self, now: datetime | None = None) -> ProxyQuerySet:
+        """The proxies that count at `now` (at this moment if left out): switched on, begun, and not ended."""
+        now = now or timezone.now()
         begun = models.Q(starts__isnull=True) | models.Q(starts__lte=now)
         not_ended = models.Q(ends__isnull=True) | models.Q(ends__gt=now)
         return self.filter(begun, not_ended, active=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -10,9 +12,10 @@ from django.utils import timezone
 class ConsentQuerySet(models.QuerySet["Consent"]):
     """Queries about consents."""
 
-    def in_force(self) -> ConsentQuerySet:
-        """Consents neither withdrawn nor run out."""
-        return self.filter(models.Q(expires__isnull=True) | models.Q(expires__gt=timezone.now()), withdrawn__isnull=True)
+    def in_force(self, now: datetime | None = None) -> ConsentQuerySet:
+        """Consents neither withdrawn nor run out at `now` (at this moment if left out)."""
+        not_run_out = models.Q(expires__isnull=True) | models.Q(expires__gt=now or timezone.now())
+        return self.filter(not_run_out, withdrawn__isnull=True)
 
 
 class Consent(models.Model):
