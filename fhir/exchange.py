@@ -1,0 +1,69 @@
+"""What an interaction gets and gives: a request and its answer, freed of HTTP, so that a batch entry is one too."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import Any
+
+from fhir.access import Access
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(slots=True)
+class Request:
+    """One FHIR interaction that somebody asks for.
+
+    `query` is the raw query string. `body` is what came over HTTP, `resource` the same already parsed (a batch
+    entry has only that). The rest are the values of the headers of these names, empty where there is none.
+    """
+
+    access: Access
+    type: str = ""
+    id: str = ""
+    version: str = ""
+    query: str = ""
+    body: bytes = b""
+    resource: dict[str, Any] | None = None
+    content_type: str = ""
+    if_match: str = ""
+    if_none_match: str = ""
+    if_modified_since: str = ""
+    if_none_exist: str = ""
+    prefer: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What an interaction answers. `text` is JSON, or empty; `version` 0 and `last_updated` 0 mean that there is none.
+
+    `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base.
+    """
+
+    status: int
+    text: str | bytes = ""
+    version: int = 0
+    last_updated: int = 0
+    location: str = ""
+
+    @property
+    def etag(self) -> str:
+        """The weak ETag of https://hl7.org/fhir/R4/http.html#versioning, empty without a version."""
+        return f'W/"{self.version}"' if self.version else ""
+
+
+def moment(microseconds: int) -> dt.datetime:
+    """Microseconds since 1970 as a datetime in UTC."""
+    return EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def instant(microseconds: int) -> str:
+    """Microseconds since 1970 as a FHIR instant: https://hl7.org/fhir/R4/datatypes.html#instant."""
+    return moment(microseconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def http_date(microseconds: int) -> str:
+    """Microseconds since 1970 as an HTTP date, whole seconds: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7."""
+    return format_datetime(moment(microseconds), usegmt=True)
