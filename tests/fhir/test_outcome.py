@@ -1,5 +1,7 @@
 """OperationOutcome and the errors of the FHIR API."""
 
+from collections.abc import Callable
+
 import pytest
 
 from fhir import outcome as errors
@@ -56,7 +58,9 @@ def test_an_empty_sentence_does_not_become_an_empty_string() -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), STATUS.items(), ids=[kind.__name__ for kind in STATUS])
-def test_each_error_has_its_status_and_an_issue_type_of_r4(kind: type[FhirError], status: int) -> None:
+def test_each_error_has_its_status_and_an_issue_type_of_r4(
+    kind: Callable[[str], FhirError], status: int
+) -> None:
     error = kind("Because of this.")
     assert error.status == status
     assert error.code in _issue_types()
