@@ -1,7 +1,8 @@
 """The SMART scope grammar as values: read a scope, compare scopes, write them down again.
 
 Nothing here knows of Django, tokens or people: text goes in, frozen dataclasses come out. What cannot be read
-is None, and a caller that gets None grants nothing; a scope is never repaired, as a repaired scope may be wider.
+is None, and a caller that gets None grants nothing; a scope is never repaired, as a repaired scope may be
+wider.
 
 https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
-from fhir.registry import RESOURCE_TYPES
+from fhir.registry import RESOURCE_TYPES, is_resource_type
 
 LETTERS = "cruds"
 WILDCARD = "*"
@@ -233,7 +234,7 @@ def _parse_resource(text: str) -> ResourceScope | None:
     if not match:
         return None
     context, resource_type, suffix, query = match.groups()
-    if resource_type != WILDCARD and resource_type not in RESOURCE_TYPES:
+    if resource_type != WILDCARD and not is_resource_type(resource_type):
         return None
     if suffix in V1_LETTERS:
         # SMART 1.0 knew no query, so "read?category=x" is neither a v1 nor a v2 scope.

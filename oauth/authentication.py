@@ -1,0 +1,179 @@
+"""From the Authorization header of a FHIR request to the Access that the repository asks.
+
+The first request with a token verifies its signature and reads its row. What was found is kept in the
+process, but never that the token is alive: every later Access carries a guard, which the repository evaluates
+inside the statement that reads the data. If that fails, all is looked up again, and the token either has
+changed or is refused.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import partial
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.models import User
+from fhir.access import Access, Guard, Rule
+from fhir.outcome import Unauthorized
+from launch.rights import NO_RIGHTS, depend_on_identity_alone, rights_of
+from oauth import catalogue, effective_access
+from oauth.models import AccessToken
+from oauth.scopes import Scope, parse_scopes
+from oauth.token_liveness import alive, guard_condition
+from oauth.token_verification import NotOurToken, checksum, verify
+
+KEPT_TOKENS = 20_000
+REALM = f'Bearer realm="{settings.FHIR_BASE}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What is known of a token from its row. `rules` are None where they depend on data that can change
+    unnoticed.
+    """
+
+    checksum: str
+    kid: str
+    enabled_scopes: str
+    user: User | None
+    fhir_user: str
+    subject: str
+    client: str
+    patient: str
+    scopes: tuple[Scope, ...]
+    rules: tuple[Rule, ...] | None
+
+
+class RecentHolders:
+    """The holders of the tokens last seen, by the token's SHA-256; the longest unused one goes first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._holders: OrderedDict[str, Holder] = OrderedDict()
+
+    def get(self, key: str) -> Holder | None:
+        """The holder, if it is still kept."""
+        with self._lock:
+            if key not in self._holders:
+                return None
+            self._holders.move_to_end(key)
+            return self._holders[key]
+
+    def put(self, holder: Holder) -> None:
+        """Keep the holder, and let the longest unused one go if there are too many."""
+        with self._lock:
+            self._holders[holder.checksum] = holder
+            self._holders.move_to_end(holder.checksum)
+            if len(self._holders) > self._size:
+                self._holders.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        """Forget the holder."""
+        with self._lock:
+            self._holders.pop(key, None)
+
+
+_recent = RecentHolders(KEPT_TOKENS)
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Django REST framework's way to `access_for`: request.auth is the Access, or None without an
+    Authorization header.
+    """
+
+    def authenticate(self, request: Request) -> tuple[str, Access] | None:
+        """Raises fhir.outcome.Unauthorized (401) for a header that does not hold a living token."""
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        access = access_for(header)
+        return access.subject, access
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge of a 401. https://www.rfc-editor.org/rfc/rfc6750#section-3"""
+        return REALM
+
+
+def access_for(authorization: str) -> Access:
+    """The Access of an Authorization header's value. Raises fhir.outcome.Unauthorized (401).
+
+    https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+    """
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token or not token.isascii():
+        raise Unauthorized("Send the access token as 'Authorization: Bearer …'.", challenge=REALM)
+    holder = _recent.get(checksum(token))
+    if holder is None:
+        holder = _look_up(token)
+    return _access(holder, token)
+
+
+def _access(holder: Holder, token: str) -> Access:
+    condition, parameters = guard_condition(
+        holder.checksum, holder.fhir_user, holder.kid, holder.enabled_scopes
+    )
+    return Access(
+        rules=_rules(holder) if holder.rules is None else holder.rules,
+        own=holder.fhir_user if effective_access.shows_own_record(holder.scopes) else "",
+        guard=Guard(condition, parameters, renew=partial(_renew, token)),
+        subject=holder.subject,
+        client=holder.client,
+    )
+
+
+def _renew(token: str) -> Access:
+    """Look again from scratch, since the guard of an earlier look failed. Raises Unauthorized if the token is
+    dead.
+    """
+    _recent.drop(checksum(token))
+    return _access(_look_up(token), token)
+
+
+def _look_up(token: str) -> Holder:
+    """Verify the token, read its row, and keep what was found. Raises Unauthorized."""
+    try:
+        verified = verify(token)
+    except NotOurToken as error:
+        raise _invalid(str(error)) from error
+    row = (
+        alive(AccessToken.objects.filter(token_checksum=verified.checksum))
+        .select_related("user", "application", "launch_context")
+        .first()
+    )
+    if row is None:
+        raise _invalid("The access token has expired or was revoked, or what it rests on has ended.")
+    holder = _holder(row, verified.kid)
+    _recent.put(holder)
+    return holder
+
+
+def _holder(row: AccessToken, kid: str) -> Holder:
+    enabled = catalogue.enabled_text()
+    granted = parse_scopes(row.scope) or ()
+    holder = Holder(
+        checksum=row.token_checksum,
+        kid=kid,
+        enabled_scopes=enabled,
+        user=row.user,
+        fhir_user=row.user.fhir_user if row.user else "",
+        subject=str(row.user.uid) if row.user else row.application.client_id,
+        client=row.application.client_id,
+        patient=row.launch_context.patient if row.launch_context else "",
+        scopes=catalogue.grantable(granted, granted, enabled),
+        rules=None,
+    )
+    return replace(holder, rules=_rules(holder)) if depend_on_identity_alone(holder.fhir_user) else holder
+
+
+def _rules(holder: Holder) -> tuple[Rule, ...]:
+    rights = rights_of(holder.user) if holder.user else NO_RIGHTS
+    return effective_access.rules(holder.scopes, rights, holder.patient)
+
+
+def _invalid(why: str) -> Unauthorized:
+    """401 with error="invalid_token". https://www.rfc-editor.org/rfc/rfc6750#section-3.1"""
+    return Unauthorized(why, challenge=f'{REALM}, error="invalid_token", error_description="{why}"')

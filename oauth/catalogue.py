@@ -1,0 +1,87 @@
+"""The scope catalogue: which scopes this server grants at all, and which of them it names in its metadata.
+
+A scope is granted, and honoured in a living token, as far as the enabled lines of `oauth.Scope` cover it.
+Lines add up: `patient/*.rs` and `patient/*.cud` together cover `patient/*.cruds`, and switching one off
+leaves the other.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from oauth.models import Scope as Line
+from oauth.scopes import V1_NAMES, ResourceScope, Scope, is_granular, narrow, parse_scope, parse_scopes
+
+# pattern, sensitive, offered to new clients
+FIRST_LINES = (
+    ("openid", False, True),
+    ("fhirUser", False, True),
+    ("profile", False, True),
+    ("email", False, False),
+    ("launch", False, True),
+    ("launch/patient", False, True),
+    ("launch/encounter", False, False),
+    ("online_access", False, False),
+    ("offline_access", True, False),
+    ("patient/*.rs", False, True),
+    ("patient/*.cud", True, False),
+    ("user/*.rs", True, False),
+    ("user/*.cud", True, False),
+    ("introspection", True, False),
+)
+
+
+def seed(**kwargs: Any) -> None:
+    """Write the first lines into an empty catalogue; a `post_migrate` receiver.
+
+    A catalogue that staff have worked on is left alone, so that a line that they deleted does not come back.
+    """
+    if Line.objects.exists():
+        return
+    Line.objects.bulk_create(
+        Line(pattern=pattern, sensitive=sensitive, default=default)
+        for pattern, sensitive, default in FIRST_LINES
+    )
+
+
+def enabled_text() -> str:
+    """The enabled patterns in alphabetical order, separated by spaces: the catalogue's present state as one
+    text.
+    """
+    return " ".join(sorted(Line.objects.filter(enabled=True).values_list("pattern", flat=True)))
+
+
+def grantable(
+    asked: Iterable[Scope], allowed: Iterable[Scope], enabled: str | None = None
+) -> tuple[Scope, ...]:
+    """What of `asked` a client that may ask for `allowed` can be granted now, in the order asked.
+
+    `enabled` is the catalogue as `enabled_text` gives it, read from the database if left out. Scopes with a
+    query part are understood but left out: nothing enforces them yet, and a scope that is not enforced is
+    never granted.
+    """
+    catalogue = parse_scopes(enabled_text() if enabled is None else enabled) or ()
+    return tuple(scope for scope in narrow(narrow(asked, allowed), catalogue) if is_enforced(scope))
+
+
+def is_enforced(scope: Scope) -> bool:
+    """Whether every interaction is held to this scope today; only such scopes are granted and advertised."""
+    return not is_granular(scope)
+
+
+def advertised() -> list[str]:
+    """`scopes_supported`: the enabled and advertised lines, and their v1 spelling where there is an exact
+    one.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#metadata
+    """
+    patterns = Line.objects.filter(enabled=True, advertised=True).values_list("pattern", flat=True)
+    scopes = [scope for scope in map(parse_scope, patterns) if scope is not None and is_enforced(scope)]
+    return list(dict.fromkeys(text for scope in scopes for text in _spellings(scope)))
+
+
+def _spellings(scope: Scope) -> list[str]:
+    v1 = V1_NAMES.get(scope.letters) if isinstance(scope, ResourceScope) else None
+    return [
+        scope.text,
+        *([f"{scope.context}/{scope.type}.{v1}"] if v1 and isinstance(scope, ResourceScope) else []),
+    ]

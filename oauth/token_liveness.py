@@ -1,0 +1,109 @@
+"""The one answer to "is this token alive?", as a queryset condition and as SQL inside the repository's
+statements.
+
+The FHIR API, userinfo, introspection and the refresh of tokens all ask here. A token is dead once it expired
+or was revoked, its client is not live, its user was deactivated or got new credentials from staff, its
+consent was withdrawn or ran out, or its user lost the right to the patient in its launch context. The end of
+an online session revokes (oauth.online_sessions), so that it needs no clause of its own.
+"""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
+
+from accounts.models import Proxy
+from oauth.models import AccessToken, Application, Consent
+
+Token = TypeVar("Token", bound=Model)
+
+# Stand-ins that cannot occur as real values; the compiled condition is cached with them and filled in per
+# request.
+_CHECKSUM, _FHIR_USER = "\x00checksum", "\x00fhir_user"
+_NOW = datetime(1, 1, 1, 0, 0, 0, 271828, tzinfo=UTC)
+
+# The catalogue's enabled patterns as one text, as catalogue.enabled_text builds it.
+_ENABLED_SCOPES = {
+    "postgresql": """(SELECT coalesce(string_agg(pattern, ' ' ORDER BY pattern COLLATE "C"), '')"""
+    " FROM oauth_scope WHERE enabled)",
+    "sqlite": "(SELECT coalesce(group_concat(pattern, ' '), '')"
+    " FROM (SELECT pattern FROM oauth_scope WHERE enabled ORDER BY pattern))",
+}
+
+_KEY_STANDS = "EXISTS (SELECT 1 FROM oauth_signingkey WHERE kid = %s AND status <> 'withdrawn')"
+
+
+def alive(tokens: QuerySet[Token], now: datetime | None = None) -> QuerySet[Token]:
+    """Those of the access tokens or refresh tokens that are alive at `now` (at this moment if left out)."""
+    moment = now or timezone.now()
+    return tokens.filter(
+        Q(expires__isnull=True) | Q(expires__gt=moment),
+        _user_still_counts(),
+        _consent_holds(moment),
+        _patient_is_within_reach(moment),
+        revoked__isnull=True,
+        application__status=Application.Status.LIVE.value,
+    )
+
+
+def _user_still_counts() -> Q:
+    unchanged = Q(user__credentials_reset_at__isnull=True) | Q(user__credentials_reset_at__lt=F("created"))
+    return Q(user__isnull=True) | (Q(user__is_active=True) & unchanged)
+
+
+def _consent_holds(now: datetime) -> Q:
+    """No consent at all is the case of a client that acts for itself; deleting a consent deletes its
+    tokens.
+    """
+    return Q(consent__isnull=True) | Exists(Consent.objects.in_force(now).filter(pk=OuterRef("consent")))
+
+
+def _patient_is_within_reach(now: datetime) -> Q:
+    """Own record, or a proxy in force. Which patients a clinician may see is judged with the rights, not
+    here.
+    """
+    proxy = Proxy.objects.in_force(now).filter(
+        user=OuterRef("user"), patient=OuterRef("launch_context__patient")
+    )
+    return (
+        Q(launch_context__isnull=True)
+        | Q(launch_context__patient="")
+        | Q(user__fhir_user__startswith="Practitioner/")
+        | Q(user__fhir_user=Concat(Value("Patient/"), F("launch_context__patient")))
+        | (Q(user__fhir_user__startswith="RelatedPerson/") & Exists(proxy))
+    )
+
+
+def guard_condition(
+    checksum: str, fhir_user: str, kid: str, enabled_scopes: str
+) -> tuple[str, tuple[Any, ...]]:
+    """SQL and parameters that are true while nothing that an access decision was made from has changed.
+
+    `checksum` is the token's SHA-256 in hex; `fhir_user` what its user was, `kid` the key that had signed it
+    and `enabled_scopes` the catalogue when the decision was made.
+    """
+    sql, parameters = _compiled(connection.vendor)
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    values = {_CHECKSUM: checksum, _FHIR_USER: fhir_user, _adapted_now(connection.vendor): now}
+    filled = tuple(values.get(value, value) for value in parameters)
+    conditions = (f"EXISTS ({sql})", f"{_ENABLED_SCOPES[connection.vendor]} = %s", _KEY_STANDS)
+    return f"({' AND '.join(conditions)})", (*filled, enabled_scopes, kid)
+
+
+@cache
+def _compiled(vendor: str) -> tuple[str, tuple[Any, ...]]:
+    """The condition on one access token as SQL for this kind of database: compiled once, as that takes a
+    millisecond.
+    """
+    same_person = Q(user__isnull=True) | Q(user__fhir_user=_FHIR_USER)
+    rows = alive(AccessToken.objects.filter(same_person, token_checksum=_CHECKSUM), _NOW).order_by()
+    return rows.values("pk").query.sql_with_params()
+
+
+@cache
+def _adapted_now(vendor: str) -> Any:
+    return connection.ops.adapt_datetimefield_value(_NOW)
