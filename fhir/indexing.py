@@ -1,0 +1,162 @@
+"""From a resource to its index rows: every value that a search can ask for, and the patients it belongs to.
+
+This is what loading spends its time on, so all that depends only on the resource type is worked out once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from fhir import registry
+from fhir.expressions import Found, reference_type
+from fhir.hashing import MIXED, NONE, digest, reference_key
+from fhir.search.types import date, number, quantity, reference, string, token, uri
+from fhir.search.types.quantity import QuantityRow
+from fhir.search.types.reference import ReferenceRow
+from fhir.search.types.string import StringRow
+from fhir.search.types.token import TokenRow
+
+SECURITY_CONTEXT = "securityContext"
+"""The name under which a Binary's securityContext is in the reference index, as if it were a search parameter."""
+
+_BY_ADDRESS = frozenset({"_id", "_lastUpdated"})
+"""Parameters that the Resource table answers itself."""
+
+
+@dataclass(slots=True)
+class IndexRows:
+    """All index rows of one resource, without the columns (patient, date, resource_id) that they share.
+
+    `high` is the high end of the main date. `compartments` are the digests of the patients it belongs to.
+    """
+
+    patient: int = NONE
+    date: int = 0
+    high: int = 0
+    tokens: set[TokenRow] = field(default_factory=set)
+    references: set[ReferenceRow] = field(default_factory=set)
+    strings: list[StringRow] = field(default_factory=list)
+    dates: set[tuple[int, int, int]] = field(default_factory=set)
+    quantities: set[QuantityRow] = field(default_factory=set)
+    compartments: set[int] = field(default_factory=set)
+
+
+_Add = Callable[[IndexRows, list[Found]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known of a resource type before any resource is seen."""
+
+    add: dict[str, _Add]
+    main_date: str
+    compartment: frozenset[str]
+    patient_parameter: str
+
+
+@cache
+def parameter_hash(resource_type: str, code: str) -> int:
+    """Return the hash that all rows of a parameter carry, those of token values excepted."""
+    return digest(resource_type, code)
+
+
+@cache
+def _plan(resource_type: str) -> _Plan:
+    adders = {code: _adder(p) for code, p in registry.search_parameters(resource_type).items()}
+    main = registry.main_date(resource_type)
+    patient = registry.patient_parameter(resource_type)
+    return _Plan(
+        add={code: add for code, add in adders.items() if add is not None and code not in _BY_ADDRESS},
+        main_date=main.code if main else "",
+        compartment=frozenset(p.code for p in registry.compartment_parameters(resource_type)),
+        patient_parameter=patient.code if patient else "",
+    )
+
+
+def _adder(parameter: registry.SearchParameter) -> _Add | None:
+    resource_type, code = parameter.resource_type, parameter.code
+    key = parameter_hash(resource_type, code)
+    match parameter.type:
+        case "token":
+            return lambda rows, found: rows.tokens.update(token.index(resource_type, code, found))
+        case "reference":
+            return lambda rows, found: rows.references.update(reference.index(key, found))
+        case "string":
+            return lambda rows, found: rows.strings.extend(string.index(key, found).values())
+        case "uri":
+            return lambda rows, found: rows.strings.extend(uri.index(key, found).values())
+        case "date":
+            return lambda rows, found: rows.dates.update(date.index(key, found))
+        case "quantity":
+            return lambda rows, found: rows.quantities.update(quantity.index(key, found))
+        case "number":
+            return lambda rows, found: rows.quantities.update(number.index(key, found))
+        case _:
+            return None
+
+
+def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
+    """Return the index rows of a resource that has passed validation and has its id.
+
+    Raises KeyError for a Patient without an id, fhir.search.types.date.DateError for an impossible date.
+    """
+    plan = _plan(resource_type)
+    rows = IndexRows()
+    named: set[int] = set()
+    for parameter, found in registry.extract(resource):
+        code = parameter.code
+        add = plan.add.get(code)
+        if add is None:
+            continue
+        add(rows, found)
+        if code in plan.compartment:
+            rows.compartments |= _own_patients(found)
+        if code == plan.patient_parameter:
+            named |= _patients(found)
+        if code == plan.main_date:
+            rows.date, rows.high = next(date.spans(found), (0, 0))
+    if resource_type == "Patient":
+        rows.compartments = {reference_key("Patient", resource["id"])}
+    elif resource_type == "Binary":
+        _add_security_context(rows, resource)
+    rows.patient = _sole_patient(rows.compartments, named if plan.patient_parameter else rows.compartments)
+    return rows
+
+
+def _own_patients(found: list[Found]) -> set[int]:
+    """Return the digests of the patients here that the references name; other servers' patients do not count."""
+    addresses = (
+        reference.own_address(value.get("reference", "")) for value, kind in found if kind == "Reference"
+    )
+    return {digest(address) for address in addresses if address and address.startswith("Patient/")}
+
+
+def _patients(found: list[Found]) -> set[int]:
+    """Return the targets of all references to patients, wherever those are."""
+    return {
+        reference.target_key(value.get("reference", ""))
+        for value, kind in found
+        if kind == "Reference" and reference_type(value) == "Patient"
+    }
+
+
+def _sole_patient(compartments: set[int], named: set[int]) -> int:
+    """Return the one patient of the resource, NONE without any, MIXED where the column cannot tell.
+
+    Where it names a patient, a search for that patient and a right to that patient both hold for the resource,
+    and for no other patient; so either is answered from this column.
+    """
+    if not compartments and not named:
+        return NONE
+    if compartments == named and len(named) == 1:
+        return next(iter(named))
+    return MIXED
+
+
+def _add_security_context(rows: IndexRows, binary: dict[str, Any]) -> None:
+    """Index what a Binary's visibility depends on. https://hl7.org/fhir/R4/binary-definitions.html"""
+    context = binary.get(SECURITY_CONTEXT)
+    if context:
+        key = parameter_hash("Binary", SECURITY_CONTEXT)
+        rows.references.update(reference.index(key, [(context, "Reference")]))
