@@ -3,8 +3,8 @@ statements.
 
 The FHIR API, userinfo, introspection and the refresh of tokens all ask here. A token is dead once it expired
 or was revoked, its client is not live, its user was deactivated or got new credentials from staff, its
-consent was withdrawn or ran out, or its user lost the right to the patient in its launch context. The end of
-an online session revokes (oauth.online_sessions), so that it needs no clause of its own.
+consent was withdrawn or ran out, or its user lost the right to the patient in its launch context. An online
+session ends with its time; one that is ended earlier revokes its tokens (oauth.online_sessions).
 """
 
 from datetime import UTC, datetime
@@ -42,6 +42,7 @@ def alive(tokens: QuerySet[Token], now: datetime | None = None) -> QuerySet[Toke
     moment = now or timezone.now()
     return tokens.filter(
         Q(expires__isnull=True) | Q(expires__gt=moment),
+        Q(session_expires__isnull=True) | Q(session_expires__gt=moment),
         _user_still_counts(),
         _consent_holds(moment),
         _patient_is_within_reach(moment),
