@@ -13,15 +13,17 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from fhir import indexing, jsontext
 from fhir.access import Access, Rule
 from fhir.hashing import MIXED, digest, reference_key
+from fhir.indexing import index_rows, parameter_hash
 from fhir.outcome import Forbidden
 from fhir.registry import RESOURCE_TYPES, compartment_class
 
 TYPE_NUMBERS = {name: number for number, name in enumerate(RESOURCE_TYPES)}
 """The number of each type in Compartment.type."""
-SECURITY_CONTEXT = digest("Binary", "security-context")
-"""The hash under which ReferenceIndex has what a Binary's securityContext names, though R4 has no such parameter."""
+SECURITY_CONTEXT = parameter_hash("Binary", indexing.SECURITY_CONTEXT)
+"""The hash under which ReferenceIndex has what a Binary's securityContext names."""
 
 _COMPARTMENT_TYPES = tuple(name for name in RESOURCE_TYPES if compartment_class(name) == "compartment")
 _SHARED_TYPES = tuple(name for name in RESOURCE_TYPES if compartment_class(name) == "shared")
@@ -76,12 +78,12 @@ def may_write(
     access: Access,
     resource_type: str,
     letter: str,
-    compartments_before: Set[str] | None,
-    compartments_after: Set[str] | None,
+    compartments_before: Set[int] | None,
+    compartments_after: Set[int] | None,
 ) -> bool:
     """Whether `letter` (c, u or d) may turn a resource with the one set of patients into one with the other.
 
-    None stands for a resource that is not there (before a create, after a delete). Under rules with patients both
+    The sets are of digests, as fhir.indexing gives them. None stands for a resource that is not there (before a create, after a delete). Under rules with patients both
     sets must lie within these patients and name one: nothing is written into, or taken out of, another's record.
     """
     rules = access.rules_for(resource_type, letter)
@@ -89,7 +91,7 @@ def may_write(
         return True
     if compartment_class(resource_type) != "compartment":
         return False
-    patients = _patients(rules)
+    patients = _keys(_patients(rules))
     sides = [side for side in (compartments_before, compartments_after) if side is not None]
     return all(side and patients.issuperset(side) for side in sides)
 
@@ -109,19 +111,26 @@ def _reached(access: Access, resource_type: str, letter: str, patients: frozense
         return _secured(access, letter)
     if kind != "compartment":
         return NEVER
-    return _in_compartments("r", patients, TYPE_NUMBERS[resource_type])
+    return _in_compartments("r", patients, [resource_type])
 
 
-def _in_compartments(alias: str, patients: frozenset[str], type_number: int) -> Condition:
-    """The row itself names its patient where it has one only; else the compartment's rows are asked."""
-    keys = sorted(reference_key("Patient", patient) for patient in patients)
-    chosen, params = _among(keys)
+def _keys(patients: frozenset[str]) -> frozenset[int]:
+    return frozenset(reference_key("Patient", patient) for patient in patients)
+
+
+def _in_compartments(alias: str, patients: frozenset[str], names: list[str]) -> Condition:
+    """The row itself names its patient where it has one only; else the compartment's rows are asked.
+
+    `names` are the types that the row may be of: with them the question is answered from the primary key.
+    """
+    chosen, params = _among(sorted(_keys(patients)))
     probe = (
-        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} AND c.type = %s "
-        f"AND c.date = {alias}.date AND c.resource_id = {alias}.id)"
+        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} "
+        f"AND c.type IN ({', '.join(['%s'] * len(names))}) AND c.date = {alias}.date AND c.resource_id = {alias}.id)"
     )
+    numbers = tuple(TYPE_NUMBERS[name] for name in names)
     return Condition(
-        f"({alias}.patient {chosen} OR ({alias}.patient = {MIXED} AND {probe}))", (*params, *params, type_number)
+        f"({alias}.patient {chosen} OR ({alias}.patient = {MIXED} AND {probe}))", (*params, *params, *numbers)
     )
 
 
@@ -136,27 +145,59 @@ def _among(values: list[int]) -> tuple[str, tuple[object, ...]]:
 
 def _secured(access: Access, letter: str) -> Condition:
     """A Binary is within reach where its securityContext is: https://hl7.org/fhir/R4/binary.html#security."""
-    parts = [_secured_by(access, kind, letter) for kind in _COMPARTMENT_TYPES]
-    shared = [name for name in _SHARED_TYPES if access.allows(name, letter)]
-    if shared:
-        parts.append(Condition(f"t.type IN ({', '.join(['%s'] * len(shared))})", tuple(shared)))
-    found = [part for part in parts if part is not NEVER]
-    if not found:
-        return NEVER
+    context = _context(access, letter)
     return Condition(
         "EXISTS (SELECT 1 FROM fhir_referenceindex x JOIN fhir_resource t ON t.key = x.target AND NOT t.deleted "
-        "WHERE x.hash = %s AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id "
-        f"AND ({' OR '.join(part.sql for part in found)}))",
-        (SECURITY_CONTEXT, *(value for part in found for value in part.params)),
+        f"WHERE x.hash = %s AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id AND {context.sql})",
+        (SECURITY_CONTEXT, *context.params),
     )
 
 
-def _secured_by(access: Access, resource_type: str, letter: str) -> Condition:
-    """The condition that the securityContext `t` is of this type and within reach."""
-    rules = access.rules_for(resource_type, letter)
-    if not rules:
+def _context(access: Access, letter: str) -> Condition:
+    """The condition that the row `t`, a securityContext, is itself within reach: its types grouped by patients."""
+    whole = [name for name in _SHARED_TYPES if access.allows(name, letter)]
+    limited: dict[frozenset[str], list[str]] = {}
+    for name in _COMPARTMENT_TYPES:
+        rules = access.rules_for(name, letter)
+        if any(rule.patients is None for rule in rules):
+            whole.append(name)
+        elif rules:
+            limited.setdefault(_patients(rules), []).append(name)
+    parts = [_of_types("t", whole)]
+    for patients, names in limited.items():
+        of_types, within = _of_types("t", names), _in_compartments("t", patients, names)
+        parts.append(Condition(f"({of_types.sql} AND {within.sql})", of_types.params + within.params))
+    return Condition(
+        f"({' OR '.join(part.sql for part in parts)})", tuple(value for part in parts for value in part.params)
+    )
+
+
+def _of_types(alias: str, names: list[str]) -> Condition:
+    if not names:
         return NEVER
-    if any(rule.patients is None for rule in rules):
-        return Condition("t.type = %s", (resource_type,))
-    inner = _in_compartments("t", _patients(rules), TYPE_NUMBERS[resource_type])
-    return Condition(f"(t.type = %s AND {inner.sql})", (resource_type, *inner.params))
+    return Condition(f"{alias}.type IN ({', '.join(['%s'] * len(names))})", tuple(names))
+
+
+def sees(access: Access, resource_type: str, fhir_id: str, text: str) -> bool:
+    """Whether `access` may read a resource with this content: `visible`, for versions that are not the current one."""
+    rules = access.rules_for(resource_type, "r")
+    if access.own == f"{resource_type}/{fhir_id}" or any(rule.patients is None for rule in rules):
+        return True
+    patients = _patients(rules)
+    kind = compartment_class(resource_type)
+    if not patients or kind == "shared":
+        return bool(patients)
+    rows = index_rows(resource_type, jsontext.parse(text.encode()))
+    if resource_type == "Binary":
+        return any(_reaches_context(access, target) for key, target in rows.references if key == SECURITY_CONTEXT)
+    return kind == "compartment" and not _keys(patients).isdisjoint(rows.compartments)
+
+
+def _reaches_context(access: Access, target: int) -> bool:
+    context = _context(access, "r")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT 1 FROM fhir_resource t WHERE t.key = %s AND NOT t.deleted AND {context.sql}",  # noqa: S608
+            (target, *context.params),
+        )
+        return cursor.fetchone() is not None

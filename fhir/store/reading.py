@@ -1,0 +1,103 @@
+"""Reading resources and their versions, never without an Access."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from fhir.access import Access
+from fhir.enforcement import AccessLapsed, Condition, guard, sees, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a resource: `number` counts from 1, `last_updated` is in microseconds since 1970.
+
+    `text` is the JSON as it is served; empty where this version is a deletion.
+    """
+
+    number: int
+    last_updated: int
+    method: str
+    deleted: bool
+    text: str
+
+
+def read(access: Access, resource_type: str, fhir_id: str) -> Version | None:
+    """The current version if it is there and visible; a deletion only if what was deleted was visible.
+
+    One statement: the guard, the visibility and the text. Raises AccessLapsed where the guard does not hold.
+    """
+    reach = visible(access, resource_type, "r")
+    row = _one(guard(access), reach, resource_type, fhir_id)
+    if row is None:
+        return None
+    version = _version(row[1:])
+    if version.deleted and not _saw_last(access, resource_type, fhir_id):
+        return None
+    return version
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    number, updated, method, deleted, text = row
+    return Version(number, updated, method, bool(deleted), text)
+
+
+def _saw_last(access: Access, resource_type: str, fhir_id: str) -> bool:
+    """Whether a deleted resource was visible before it was deleted."""
+    last = next((version for version in _past(resource_type, fhir_id) if not version.deleted), None)
+    return last is not None and sees(access, resource_type, fhir_id, last.text)
+
+
+def _one(alive: Condition, reach: Condition, resource_type: str, fhir_id: str) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, r.text "  # noqa: S608
+            f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN fhir_resource r "
+            f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach.sql})",
+            (*alive.params, resource_type, fhir_id, *reach.params),
+        )
+        row: tuple[Any, ...] = cursor.fetchone()
+    if not row[0]:
+        raise AccessLapsed
+    return None if row[1] is None else row
+
+
+def versions(
+    access: Access,
+    resource_type: str,
+    fhir_id: str,
+    *,
+    before: int | None = None,
+    only: int | None = None,
+    since: int = 0,
+) -> list[Version] | None:
+    """The versions that this access may see, newest first, or None if the resource itself is out of its reach.
+
+    Each is judged on its own content, and the resource on what it is now (or was last, if it is deleted). `before`
+    leaves out that version and all above it, `only` all but that one, `since` all older than these microseconds.
+    A deletion is shown where the version that it ended is.
+    """
+    current = read(access, resource_type, fhir_id)
+    if current is None:
+        return None
+    found: list[Version] = []
+    seen = False
+    for version in reversed((current, *_past(resource_type, fhir_id))):
+        seen = seen if version.deleted else sees(access, resource_type, fhir_id, version.text)
+        wanted = (before is None or version.number < before) and only in (None, version.number)
+        if seen and wanted and version.last_updated >= since:
+            found.append(version)
+    return found[::-1]
+
+
+def _past(resource_type: str, fhir_id: str) -> list[Version]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT v.version, v.last_updated, v.method, v.deleted, v.text FROM fhir_resourceversion v "
+            "JOIN fhir_resource r ON r.id = v.resource_id WHERE r.type = %s AND r.fhir_id = %s ORDER BY v.version DESC",
+            (resource_type, fhir_id),
+        )
+        return [_version(row) for row in cursor.fetchall()]
