@@ -6,6 +6,7 @@ changed; only then the slower standard parser reads it again with decimals. http
 https://hl7.org/fhir/R4/datatypes.html#decimal (the precision of a decimal counts)
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ def parse(text: bytes) -> dict[str, Any]:
     Raises JsonTextError for anything that is not one JSON object in UTF-8: NaN and Infinity, duplicate keys,
     nesting over 64, NUL, lone surrogates, invalid UTF-8, and numbers beyond the range of a double.
     """
+    text = text.removeprefix(codecs.BOM_UTF8)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:

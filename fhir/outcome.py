@@ -24,6 +24,11 @@ class Issue:
     diagnostics: str
     expression: str | None = None
 
+    @property
+    def refuses(self) -> bool:
+        """Whether this is a reason to refuse what it is about, and not only a remark."""
+        return self.severity in ("fatal", "error")
+
 
 def outcome(issues: Iterable[Issue]) -> dict[str, Any]:
     """Return the OperationOutcome that says `issues`, in their order.

@@ -11,11 +11,32 @@ from hypothesis import strategies as st
 from fhir import jsontext
 from fhir.jsontext import JsonTextError
 
-NUMBERS = """
-0 -0 -0.0 0.40 0.4 1.0 1.00 100 1E5 1e-5 1.0e+2 0.000001 0.0000001 1e22 3.0E0 185.0 1e-300
-123456789012345678901234567890 9223372036854775807 18446744073709551616 -9223372036854775809
-0.1234567890123456789 1.455778737656197 42.350000000000001
-""".split()
+NUMBERS = [
+    "0",
+    "-0",
+    "-0.0",
+    "0.40",
+    "0.4",
+    "1.0",
+    "1.00",
+    "100",
+    "1E5",
+    "1e-5",
+    "1.0e+2",
+    "0.000001",
+    "0.0000001",
+    "1e22",
+    "3.0E0",
+    "185.0",
+    "1e-300",
+    "123456789012345678901234567890",
+    "9223372036854775807",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "0.1234567890123456789",
+    "1.455778737656197",
+    "42.350000000000001",
+]
 
 
 @pytest.mark.parametrize("text", NUMBERS)
@@ -44,6 +65,10 @@ def test_white_space_and_escapes_do_not_change_the_value() -> None:
     assert jsontext.serialise(jsontext.parse(text)) == '{"a":[1,2.50],"b":"é/\\n"}'.encode()
 
 
+def test_a_byte_order_mark_in_front_is_passed_over() -> None:
+    assert jsontext.parse(b'\xef\xbb\xbf{"a":0.40}') == jsontext.parse(b'{"a":0.40}')
+
+
 def test_pretty_text_keeps_the_digits_too() -> None:
     assert jsontext.serialise(jsontext.parse(b'{"a":0.40}'), pretty=True) == b'{\n  "a": 0.40\n}'
 
@@ -57,7 +82,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("a leading zero", b'{"a":01}', "syntax"),
     ("a plus sign", b'{"a":+1}', "syntax"),
     ("a bare point", b'{"a":1.}', "syntax"),
-    ("a byte order mark", b"\xef\xbb\xbf{}", "syntax"),
+    ("two byte order marks", b"\xef\xbb\xbf\xef\xbb\xbf{}", "syntax"),
     ("a raw control character", b'{"a":"\x01"}', "syntax"),
     ("NaN", b'{"a":NaN}', "number"),
     ("Infinity", b'{"a":Infinity}', "number"),

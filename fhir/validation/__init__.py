@@ -1,0 +1,104 @@
+"""Holds resources against the structure of R4: elements, types, cardinalities, choices, bindings, values,
+references.
+
+A schema compiled once for each resource type decides in a few microseconds; messages are only made for what
+it refuses. `fhir.validation.second_opinion` asks another library, where there is time.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from fhir.elements import is_resource_type
+from fhir.jsontext import Number
+from fhir.outcome import Issue
+from fhir.validation.keywords import KEYWORDS
+from fhir.validation.messages import issues
+from fhir.validation.nested import nested
+from fhir.validation.primitives import FORMATS
+from fhir.validation.schema import schema
+
+__all__ = ["MAX_ISSUES", "Issue", "validate"]
+
+MAX_ISSUES = 100
+"""How many issues are said of one resource at most."""
+
+
+@cache
+def _compiled(resource_type: str) -> tuple[jsonschema_rs.Validator, dict[str, Any]]:
+    """Return the compiled schema of a type and the schema, made at first use: some 20 ms."""
+    made = schema(resource_type)
+    validator = jsonschema_rs.Draft202012Validator(
+        made,
+        formats=FORMATS,
+        validate_formats=True,
+        ignore_unknown_formats=False,
+        keywords=KEYWORDS,
+        pattern_options=jsonschema_rs.RegexOptions(),
+        offline=True,
+    )
+    return validator, made
+
+
+def validate(resource: dict[str, Any], *, expected_type: str | None = None) -> list[Issue]:
+    """Return what is wrong with `resource` by R4's structural rules: an empty list if nothing is.
+
+    `expected_type` is the type that the caller asks for, as by the URL of a create. Resources within it
+    (contained, entries of a Bundle, Parameters) are held against their own types. At most 100 issues are
+    returned. https://hl7.org/fhir/R4/validation.html
+    """
+    found = _name(resource, expected_type)
+    if found is None:
+        found = list(dict.fromkeys(_within(resource, resource["resourceType"])))
+    return found[:MAX_ISSUES]
+
+
+def _name(resource: Any, expected_type: str | None) -> list[Issue] | None:
+    """Return what is wrong with the type of the resource itself, or None."""
+    name = resource.get("resourceType")
+    if name is None:
+        return [Issue("error", "required", "resourceType is required.", "resourceType")]
+    if not isinstance(name, str) or not is_resource_type(name):
+        return [Issue("error", "structure", f"{name!r} is no resource type of FHIR R4.", "resourceType")]
+    if expected_type is not None and name != expected_type:
+        return [
+            Issue("error", "invalid", f"This is a {name}, where a {expected_type} belongs.", "resourceType")
+        ]
+    return None
+
+
+def _within(resource: dict[str, Any], place: str) -> Iterator[Issue]:
+    """Return what is wrong with a resource at a place, and with the resources within it."""
+    kind = resource["resourceType"]
+    validator, made = _compiled(kind)
+    if not _is_valid(validator, resource):
+        for error in validator.iter_errors(_plain(resource)):
+            yield from issues(error, made, kind, place)
+    for where, inner in nested(resource):
+        here = place + where
+        if not isinstance(inner, dict):
+            continue  # the schema of the holder has said so
+        wrong = _name(inner, None)
+        if wrong is None:
+            yield from _within(inner, here)
+        elif "resourceType" in inner:
+            yield from (Issue(issue.severity, issue.code, issue.diagnostics, here) for issue in wrong)
+
+
+def _is_valid(validator: jsonschema_rs.Validator, resource: dict[str, Any]) -> bool:
+    try:
+        return validator.is_valid(resource)
+    except ValueError:  # it takes no subclass of Decimal, and few resources hold one
+        return validator.is_valid(_plain(resource))
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy of a JSON value with its unusually written numbers as plain Decimals."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return Decimal(value) if isinstance(value, Number) else value
