@@ -17,8 +17,8 @@ from fhir.search.types.reference import ReferenceRow
 from fhir.search.types.string import StringRow
 from fhir.search.types.token import TokenRow
 
-SECURITY_CONTEXT = "securityContext"
-"""The name under which a Binary's securityContext is in the reference index, as if it were a search parameter."""
+SECURITY_CONTEXT = "security-context"
+"""The code under which a Binary's securityContext is in the reference index, though R4 has no such parameter."""
 
 _BY_ADDRESS = frozenset({"_id", "_lastUpdated"})
 """Parameters that the Resource table answers itself."""
@@ -156,7 +156,7 @@ def _sole_patient(compartments: set[int], named: set[int]) -> int:
 
 def _add_security_context(rows: IndexRows, binary: dict[str, Any]) -> None:
     """Index what a Binary's visibility depends on. https://hl7.org/fhir/R4/binary-definitions.html"""
-    context = binary.get(SECURITY_CONTEXT)
+    context = binary.get("securityContext")
     if context:
         key = parameter_hash("Binary", SECURITY_CONTEXT)
         rows.references.update(reference.index(key, [(context, "Reference")]))
