@@ -47,18 +47,18 @@ lock: $(DEV_READY)  ## Write requirements*.txt anew from requirements*.in (ARGS=
 clean:  ## Remove what the other targets made, the demonstration's database included
 	rm -rf $(VENV) .cache .artifacts .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache var demo.json
 
-$(VENV)/bin/pip:
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Smart CDR needs Python 3.11 or newer; \
 	this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
 	@echo "Making the virtual environment in $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 
-$(RUN_READY): $(VENV)/bin/pip
+$(RUN_READY): | $(VENV)/bin/python
 	@echo "Installing requirements.txt ..."
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(DEV_READY): $(RUN_READY)
+$(DEV_READY): | $(RUN_READY)
 	@echo "Installing requirements-dev.txt ..."
 	@$(PIP) -r requirements.txt -r requirements-dev.txt
 	@touch $@
