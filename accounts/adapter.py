@@ -1,12 +1,35 @@
 """How django-allauth behaves here."""
 
+from typing import Any
+from urllib.parse import urlsplit
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+QUIET_MESSAGES = frozenset({"account/messages/logged_in.txt"})
+"""What people can see for themselves: the page after sign-in needs no banner, least of all a consent page."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Accounts are made by staff: nobody signs up by themselves."""
+    """Accounts are made by staff: nobody signs up by themselves. Redirects stay on our own site."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Self-registration does not exist."""
         return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether `next` may be followed: a path of ours, or an absolute URL under SITE_URL.
+
+        The Host header has no say in it. https://datatracker.ietf.org/doc/html/rfc9700#section-4.11
+        """
+        site = urlsplit(settings.SITE_URL)
+        return url_has_allowed_host_and_scheme(
+            url, allowed_hosts={site.netloc}, require_https=site.scheme == "https"
+        )
+
+    def add_message(self, request: HttpRequest, level: int, message_template: str | None = None, **kwargs: Any) -> None:
+        """Show allauth's messages, except those that only repeat what the page shows."""
+        if message_template not in QUIET_MESSAGES:
+            super().add_message(request, level, message_template, **kwargs)

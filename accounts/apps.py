@@ -8,3 +8,4 @@ class AccountsConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "accounts"
+    verbose_name = "People"

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "smartcdr.plain_parameters.plain_parameters",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -118,6 +119,13 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_DISPLAY = "accounts.models.display_name"
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "change_password": "accounts.forms.OwnPasswordForm",
+    "reauthenticate": "accounts.forms.ConfirmPasswordForm",
+}
+# Workstations are shared: a session ends with the browser, and after SESSION_SECONDS at the latest.
+ACCOUNT_SESSION_REMEMBER = False
 # Rights of CONTRACT "user's rights": who a clinician may see, what a patient may write.
 CLINICIAN_ACCESS = env.str("CLINICIAN_ACCESS", default="all")
 PATIENT_WRITABLE = env.list("PATIENT_WRITABLE", default=["Observation", "QuestionnaireResponse"])

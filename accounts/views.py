@@ -1,0 +1,36 @@
+"""Sign-in, sign-out and the password: django-allauth's views, with what our pages need on top."""
+
+from typing import Any
+
+from allauth.account.views import LoginView, PasswordChangeView
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import method_decorator
+
+SIGN_IN_FOR = "sign_in_for"
+"""Session key: {"next": …, "app": …}, left by the page that sends somebody here to sign in for an app."""
+
+
+class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
+    """The sign-in page. It names the app that waits for the person, if one does."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add `app`, the waiting app's name, only where `next` is the very page that announced it."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        waiting = self.request.session.get(SIGN_IN_FOR) or {}
+        if waiting.get("next") and waiting["next"] == self.get_next_url():
+            context["app"] = waiting.get("app", "")
+        return context
+
+
+@method_decorator(login_required, name="dispatch")
+class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]  # allauth ships no types
+    """The change of one's own password."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """People without a password here (they sign in elsewhere) have none to change."""
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            raise PermissionDenied
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response

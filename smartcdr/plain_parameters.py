@@ -1,0 +1,48 @@
+"""Refuses parameters that no page of ours ever sends, before a view or the database meets them.
+
+The FHIR API and the authorization server answer bad parameters in the words of their own specifications; this
+is for the pages that people use.
+"""
+
+from collections.abc import Callable, Iterable
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+PAGES = ("/accounts/", "/launch/")
+"""Here every parameter comes once at most and is short."""
+CONSOLE = "/admin/"
+"""Here lists come as repeated parameters and texts may be long."""
+LONGEST = 4096
+"""Characters of one value; the longest that occurs is a `next` with a path of ours."""
+
+NextHandler = Callable[[HttpRequest], HttpResponse]
+
+
+def plain_parameters(get_response: NextHandler) -> NextHandler:
+    """Middleware: a request with malformed parameters or cookies gets the 400 page."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        # http.cookies decodes "\000": PostgreSQL would fail on a session key that holds it.
+        _refuse_nul(request.COOKIES.values())
+        if request.path.startswith((*PAGES, CONSOLE)):
+            _refuse_nul([request.path])
+            _check(request.GET, page=request.path.startswith(PAGES))
+            _check(request.POST, page=request.path.startswith(PAGES))
+        return get_response(request)
+
+    return middleware
+
+
+def _check(parameters: QueryDict, *, page: bool) -> None:
+    for name, values in parameters.lists():
+        _refuse_nul([name, *(str(value) for value in values)])
+        if page and len(values) > 1:
+            raise BadRequest("A parameter was sent twice.")
+        if page and any(len(str(value)) > LONGEST for value in (name, *values)):
+            raise BadRequest("A parameter is too long.")
+
+
+def _refuse_nul(values: Iterable[str]) -> None:
+    if any("\0" in value for value in values):
+        raise BadRequest("A parameter holds a NUL character.")
