@@ -55,7 +55,8 @@ def require(access: Access, resource_type: str, letter: str) -> None:
 
     A caller may always ask for resources of its own fhirUser's type: `visible` then shows that one only.
     """
-    if access.allows(resource_type, letter):
+    rules = access.rules_for(resource_type, letter)
+    if rules and (letter in "rs" or _are_writable(resource_type, rules)):
         return
     if letter == "r" and access.own.startswith(f"{resource_type}/"):
         return
@@ -89,7 +90,7 @@ def may_write(
     rules = access.rules_for(resource_type, letter)
     if any(rule.patients is None for rule in rules):
         return True
-    if compartment_class(resource_type) != "compartment":
+    if not rules or not _are_writable(resource_type, rules):
         return False
     patients = _keys(_patients(rules))
     sides = [side for side in (compartments_before, compartments_after) if side is not None]
@@ -112,6 +113,11 @@ def _reached(access: Access, resource_type: str, letter: str, patients: frozense
     if kind != "compartment":
         return NEVER
     return _in_compartments("r", patients, [resource_type])
+
+
+def _are_writable(resource_type: str, rules: tuple[Rule, ...]) -> bool:
+    """Rules with patients never write what belongs to no patient."""
+    return compartment_class(resource_type) == "compartment" or any(rule.patients is None for rule in rules)
 
 
 def _keys(patients: frozenset[str]) -> frozenset[int]:

@@ -1,8 +1,20 @@
 """The only reader and writer of resources. Each write takes its index rows along in the same transaction."""
 
 from fhir.store.identifiers import new_fhir_id
-from fhir.store.reading import Version, read, versions
+from fhir.store.reading import Version, last_content, read, versions
 from fhir.store.transactions import in_transaction
 from fhir.store.writing import Change, Current, apply, draft, lock
 
-__all__ = ["Change", "Current", "Version", "apply", "draft", "in_transaction", "lock", "new_fhir_id", "read", "versions"]
+__all__ = [
+    "Change",
+    "Current",
+    "Version",
+    "apply",
+    "draft",
+    "in_transaction",
+    "last_content",
+    "lock",
+    "new_fhir_id",
+    "read",
+    "versions",
+]

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import connection
 
+from fhir import jsontext
 from fhir.access import Access
 from fhir.enforcement import AccessLapsed, Condition, guard, sees, visible
+from fhir.indexing import IndexRows, index_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,12 @@ def versions(
         if seen and wanted and version.last_updated >= since:
             found.append(version)
     return found[::-1]
+
+
+def last_content(resource_type: str, fhir_id: str) -> IndexRows | None:
+    """The index rows of what a deleted resource was before, None if there is no such thing. For decisions only."""
+    last = next((version for version in _past(resource_type, fhir_id) if not version.deleted), None)
+    return index_rows(resource_type, jsontext.parse(last.text.encode())) if last else None
 
 
 def _past(resource_type: str, fhir_id: str) -> list[Version]:

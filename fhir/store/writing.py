@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
@@ -67,8 +67,13 @@ class Change:
     last_updated: int = 0
     text: str = ""
     changed: bool = True
-    rows: IndexRows | None = None
+    rows: IndexRows = field(default_factory=IndexRows)
     number: int = 0
+
+    @property
+    def compartments(self) -> Set[int] | None:
+        """The digests of the patients that the resource will belong to; None if it will be deleted."""
+        return None if self.resource is None else self.rows.compartments
 
 
 def draft(
@@ -89,7 +94,6 @@ def draft(
     change.version = current.version + 1 if current else 1
     change.last_updated = max(now, current.last_updated + 1) if current else now
     if resource is None:
-        change.rows = IndexRows()
         return change
     stamped = _stamp(resource, fhir_id, change.version, change.last_updated)
     change.text = jsontext.serialise(stamped).decode()
@@ -178,7 +182,6 @@ def _index_differences(changes: list[Change]) -> tuple[Rows, Rows]:
     removed: Rows = {table: [] for table in INDEX_TABLES}
     added: Rows = {table: [] for table in INDEX_TABLES}
     for change in changes:
-        assert change.rows is not None  # noqa: S101 — draft has set it
         after = _spread(change, change.rows)
         if change.current is None:
             for table, rows in after:
@@ -208,7 +211,6 @@ def _spread(change: Change, rows: IndexRows) -> list[tuple[Table, list[Row]]]:
 
 
 def _resource_row(change: Change) -> Row:
-    rows = change.rows or IndexRows()
     return (
         change.number,
         change.type,
@@ -218,8 +220,8 @@ def _resource_row(change: Change) -> Row:
         change.last_updated,
         change.method,
         change.resource is None,
-        rows.patient,
-        rows.date,
+        change.rows.patient,
+        change.rows.date,
         change.text,
     )
 

@@ -1,0 +1,34 @@
+"""create: a new resource under an id of the server's. https://hl7.org/fhir/R4/http.html#create"""
+
+from __future__ import annotations
+
+from fhir import store
+from fhir.enforcement import may_write, require
+from fhir.exchange import Answer, Request
+from fhir.incoming import resource_body
+from fhir.interactions.written import answer, draft
+from fhir.outcome import Forbidden
+from fhir.store import Change
+
+
+def create(request: Request) -> Answer:
+    """201 with the resource as it is stored; its id and version are in Location and ETag.
+
+    Raises BadRequest, UnsupportedMediaType, Unprocessable, and Forbidden where it would not lie within reach.
+    """
+    require(request.access, request.type, "c")
+    resource = resource_body(request)
+
+    def write() -> Change:
+        change = draft(request.type, store.new_fhir_id(), "POST", resource)
+        check_creation(request, change)
+        store.apply(request.access, [change])
+        return change
+
+    return answer(request, store.in_transaction(write, one_statement=True), 201)
+
+
+def check_creation(request: Request, change: Change) -> None:
+    """Raise Forbidden unless the new resource lies within reach."""
+    if not may_write(request.access, change.type, "c", None, change.compartments):
+        raise Forbidden(f"This {change.type} would not belong to a patient that the token may write for, and to no other.")

@@ -1,0 +1,27 @@
+"""vread: one version of a resource. https://hl7.org/fhir/R4/http.html#vread"""
+
+from __future__ import annotations
+
+from fhir import store
+from fhir.enforcement import require
+from fhir.exchange import Answer, Request
+from fhir.interactions.read import unknown
+from fhir.outcome import Gone, NotFound
+
+
+def vread(request: Request) -> Answer:
+    """That version, if it and the resource as it is now are both within reach.
+
+    Raises Forbidden, NotFound, and Gone for a version that is a deletion.
+    """
+    require(request.access, request.type, "r")
+    number = int(request.version) if request.version.isascii() and request.version.isdigit() else 0
+    found = store.versions(request.access, request.type, request.id, only=number)
+    if found is None:
+        raise unknown(request)
+    if not found:
+        raise NotFound(f"{request.type}/{request.id} has no version {request.version[:20]} that this token can see.")
+    version = found[0]
+    if version.deleted:
+        raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")
+    return Answer(200, version.text, version.number, version.last_updated)

@@ -1,0 +1,65 @@
+"""What create, update and delete share: making a change, and the answer about one that was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir import store
+from fhir.enforcement import may_write
+from fhir.exchange import Answer, Request
+from fhir.jsontext import serialise
+from fhir.outcome import Forbidden, Issue, Unprocessable, outcome
+from fhir.search.types.date import DateError
+from fhir.store import Change, Current
+
+
+def draft(
+    resource_type: str, fhir_id: str, method: str, resource: dict[str, Any] | None, current: Current | None = None
+) -> Change:
+    """`store.draft`, with Unprocessable for a date that no calendar has."""
+    try:
+        return store.draft(resource_type, fhir_id, method, resource, current)
+    except DateError as error:
+        raise Unprocessable(str(error), code="value") from error
+
+
+def check_change(request: Request, letter: str, change: Change, current: Current) -> bool:
+    """Whether an existing resource is within reach of `letter` at all, which the caller answers with 404 if not.
+
+    Raises Forbidden where it is, and the change would take it out of reach or touch another patient's record.
+    """
+    before = current.compartments
+    if may_write(request.access, change.type, letter, before, change.compartments):
+        return True
+    if not reaches(request, letter, current):
+        return False
+    raise Forbidden(f"The {change.type} belongs, or would belong, to a patient that the token may not write for.")
+
+
+def reaches(request: Request, letter: str, current: Current) -> bool:
+    """Whether one of the patients that the resource belongs to is within reach of `letter`."""
+    return any(may_write(request.access, request.type, letter, None, {key}) for key in current.compartments or ())
+
+
+def answer(request: Request, change: Change, status: int) -> Answer:
+    """The answer about a written resource, with as much of it as Prefer asks for: all of it, if it says nothing.
+
+    https://hl7.org/fhir/R4/http.html#ops
+    """
+    wish = request.prefer.get("return", "representation")
+    text: str | bytes = change.text
+    if wish == "minimal":
+        text = ""
+    elif wish == "OperationOutcome":
+        text = serialise(outcome([said(change)]))
+    location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
+    return Answer(status, text, change.version, change.last_updated, location)
+
+
+def said(change: Change) -> Issue:
+    """What became of a resource, in words."""
+    place = f"{change.type}/{change.fhir_id}"
+    if not change.changed:
+        return Issue("information", "informational", f"{place} stays at version {change.version}: nothing changed.")
+    done = "was deleted" if change.resource is None else "is stored"
+    return Issue("information", "informational", f"{place} {done} as version {change.version}.")
