@@ -10,3 +10,5 @@ from smartcdr.settings import *  # noqa: E402, F403
 
 DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Static files are found where they lie: tests do not depend on a collectstatic before.
+WHITENOISE_AUTOREFRESH = True
