@@ -7,7 +7,6 @@ to list. Development only: the Lab Viewer is plain files, and any web server can
 from __future__ import annotations
 
 import json
-import socket
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,7 +37,7 @@ def content_security_policy(servers: list[str]) -> str:
 
 
 class ViewerServer(ThreadingHTTPServer):
-    """Serves the Lab Viewer on 127.0.0.1 and, where the machine has it, on [::1], as `localhost` may mean either.
+    """Serves the Lab Viewer on 127.0.0.1; browsers that know `localhost` as ::1 too fall back to it.
 
     `config` takes the place of the app's config.json; its `trusted_iss` are the servers that the app may talk to.
     Raises OSError if the port is taken.
@@ -46,13 +45,12 @@ class ViewerServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, config: Json, host: str = "127.0.0.1") -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    def __init__(self, port: int, config: Json) -> None:
         self.policy = content_security_policy(config["trusted_iss"])
         self.files = {f"/{one.name}": (_TYPES[one.suffix], one.read_bytes()) for one in _app_files()}
         self.files["/config.json"] = (_TYPES[".json"], json.dumps(config, indent=2).encode())
         self.files["/"] = self.files["/index.html"]
-        super().__init__((host, port), ViewerHandler)
+        super().__init__(("127.0.0.1", port), ViewerHandler)
 
 
 def _app_files() -> list[Path]:

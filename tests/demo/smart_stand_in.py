@@ -60,8 +60,12 @@ class SmartStandIn(ThreadingHTTPServer):
         self._challenge = query["code_challenge"]
         answer: dict[str, str | None] = {"code": "one-code", "state": query["state"], "iss": self.origin}
         if self.authorize_error:
-            answer = {"error": self.authorize_error, "error_description": "The person said no.",
-                      "state": query["state"], "iss": self.origin}
+            answer = {
+                "error": self.authorize_error,
+                "error_description": "The person said no.",
+                "state": query["state"],
+                "iss": self.origin,
+            }
         answer |= self.authorize_changes
         kept = {name: value for name, value in answer.items() if value is not None}
         return f"{query['redirect_uri']}?{urlencode(kept)}"
@@ -76,8 +80,13 @@ class SmartStandIn(ThreadingHTTPServer):
         elif body["refresh_token"] != self.refresh_token:
             return 400, {"error": "invalid_grant"}
         self.access_token, self.refresh_token = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
-        answer: Json = {"access_token": self.access_token, "token_type": "Bearer", "expires_in": self.expires_in,
-                        "scope": "launch/patient patient/Observation.rs", "patient": self.patient}
+        answer: Json = {
+            "access_token": self.access_token,
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+            "scope": "launch/patient patient/Observation.rs",
+            "patient": self.patient,
+        }
         if self.with_refresh:
             answer["refresh_token"] = self.refresh_token
         return 200, answer | self.token_extra
@@ -95,21 +104,34 @@ class SmartStandIn(ThreadingHTTPServer):
         return 200, self._page(dict(parse_qsl(parts.query)))
 
     def _page(self, query: dict[str, str]) -> Json:
-        labs = [one for one in self.resources if one["resourceType"] == "Observation"
-                and one["category"][0]["coding"][0]["code"] == query["category"]]
+        labs = [
+            one
+            for one in self.resources
+            if one["resourceType"] == "Observation"
+            and one["category"][0]["coding"][0]["code"] == query["category"]
+        ]
         start = int(query.get("start", "0"))
         end = start + self.page_size
-        bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(labs),
-                        "entry": [{"resource": one} for one in labs[start:end]], "link": []}
+        bundle: Json = {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(labs),
+            "entry": [{"resource": one} for one in labs[start:end]],
+            "link": [],
+        }
         if end < len(labs):
-            url = f"{self.next_link_origin or self.origin}/fhir/Observation?{urlencode(query | {'start': end})}"
+            url = (
+                f"{self.next_link_origin or self.origin}/fhir/Observation?{urlencode(query | {'start': end})}"
+            )
             bundle["link"] = [{"relation": "next", "url": url}]
         return bundle
 
 
 def _outcome(text: str) -> Json:
-    return {"resourceType": "OperationOutcome",
-            "issue": [{"severity": "error", "code": "forbidden", "diagnostics": text}]}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "forbidden", "diagnostics": text}],
+    }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -117,8 +139,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_OPTIONS(self) -> None:
         self.server.preflights += 1
-        self._send(204, {}, {"Access-Control-Allow-Headers": "authorization, content-type",
-                             "Access-Control-Allow-Methods": "GET, POST"})
+        self._send(
+            204,
+            {},
+            {
+                "Access-Control-Allow-Headers": "authorization, content-type",
+                "Access-Control-Allow-Methods": "GET, POST",
+            },
+        )
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -144,8 +172,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: Json, headers: dict[str, str] | None = None) -> None:
         payload = b"" if status in (204, 302) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*",
-                            **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Access-Control-Allow-Origin": "*",
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
