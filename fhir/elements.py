@@ -82,6 +82,14 @@ def parent(name: str) -> str | None:
     return _PARENTS.get(name)
 
 
+def lineage(name: str) -> tuple[str, ...]:
+    """Return the type `name` and all types that it specialises, nearest first: canonical is a uri, Age a
+    Quantity.
+    """
+    above = _PARENTS.get(name) or _TYPES["primitive"].get(name)
+    return (name, *lineage(above)) if above else (name,)
+
+
 def _build(context: str, key: str, row: dict[str, Any]) -> Element:
     name = key.removesuffix("[x]")
     path = f"{context}.{name}"

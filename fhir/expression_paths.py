@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fhir.elements import ABSTRACT_TYPES, Element, children, is_resource_type
+from fhir.elements import ABSTRACT_TYPES, Element, children, is_resource_type, lineage
 
 
 class ExpressionError(ValueError):
@@ -152,8 +152,9 @@ def _names_start(name: str, context: str) -> bool:
 
 def _step(route: Route, match: re.Match[str]) -> list[Route]:
     if match["cast"]:
-        wanted = match["cast"]
-        return [route] if route.kind in (wanted, wanted[0].lower() + wanted[1:]) else []
+        # R4 writes DateTime once where dateTime is meant.
+        wanted = {match["cast"], match["cast"][0].lower() + match["cast"][1:]}
+        return [route] if wanted.intersection(lineage(route.kind)) else []
     if match["refers"]:
         return [_extend(route, RefersTo(match["refers"]))] if route.kind == "Reference" else []
     if match["key"]:

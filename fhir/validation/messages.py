@@ -176,8 +176,8 @@ def _target(place: _Place, names: str, error: ValidationError) -> Issue:
         text = f"{expression}: {shown} is of a type that R4 does not foresee here, which is {names}."
         return Issue("warning", "value", text, expression)
     text = (
-        f"{expression}: {shown} is no reference; it must be an absolute URL, '#' with the id of a contained resource,"
-        " or a resource type and an id, as in Patient/1."
+        f"{expression}: {shown} is no reference; it must be an absolute URL, '#' with the id of a contained"
+        " resource, or a resource type and an id, as in Patient/1."
     )
     return Issue("error", "value", text, expression)
 
