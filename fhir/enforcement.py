@@ -8,21 +8,23 @@ reading and searching the shared types. A type in no table is out of reach of a 
 from __future__ import annotations
 
 import json
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from fhir import indexing, jsontext
 from fhir.access import Access, Rule
 from fhir.hashing import MIXED, digest, reference_key
-from fhir.indexing import index_rows, parameter_hash
 from fhir.outcome import Forbidden
 from fhir.registry import RESOURCE_TYPES, compartment_class
 
+if TYPE_CHECKING:  # what makes index rows asks this module for its conditions
+    from fhir.indexing import IndexRows
+
 TYPE_NUMBERS = {name: number for number, name in enumerate(RESOURCE_TYPES)}
 """The number of each type in Compartment.type."""
-SECURITY_CONTEXT = parameter_hash("Binary", indexing.SECURITY_CONTEXT)
+SECURITY_CONTEXT = digest("Binary", "securityContext")
 """The hash under which ReferenceIndex has what a Binary's securityContext names."""
 
 _COMPARTMENT_TYPES = tuple(name for name in RESOURCE_TYPES if compartment_class(name) == "compartment")
@@ -184,8 +186,11 @@ def _of_types(alias: str, names: list[str]) -> Condition:
     return Condition(f"{alias}.type IN ({', '.join(['%s'] * len(names))})", tuple(names))
 
 
-def sees(access: Access, resource_type: str, fhir_id: str, text: str) -> bool:
-    """Whether `access` may read a resource with this content: `visible`, for versions that are not the current one."""
+def sees(access: Access, resource_type: str, fhir_id: str, content: Callable[[], IndexRows]) -> bool:
+    """Whether `access` may read a resource with this content: `visible`, for versions that are not the current one.
+
+    `content` gives the index rows of that version; it is asked only where they matter.
+    """
     rules = access.rules_for(resource_type, "r")
     if access.own == f"{resource_type}/{fhir_id}" or any(rule.patients is None for rule in rules):
         return True
@@ -193,7 +198,7 @@ def sees(access: Access, resource_type: str, fhir_id: str, text: str) -> bool:
     kind = compartment_class(resource_type)
     if not patients or kind == "shared":
         return bool(patients)
-    rows = index_rows(resource_type, jsontext.parse(text.encode()))
+    rows = content()
     if resource_type == "Binary":
         return any(_reaches_context(access, target) for key, target in rows.references if key == SECURITY_CONTEXT)
     return kind == "compartment" and not _keys(patients).isdisjoint(rows.compartments)

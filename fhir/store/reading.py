@@ -49,8 +49,8 @@ def _version(row: tuple[Any, ...]) -> Version:
 
 def _saw_last(access: Access, resource_type: str, fhir_id: str) -> bool:
     """Whether a deleted resource was visible before it was deleted."""
-    last = next((version for version in _past(resource_type, fhir_id) if not version.deleted), None)
-    return last is not None and sees(access, resource_type, fhir_id, last.text)
+    last = last_content(resource_type, fhir_id)
+    return last is not None and sees(access, resource_type, fhir_id, lambda: last)
 
 
 def _one(alive: Condition, reach: Condition, resource_type: str, fhir_id: str) -> tuple[Any, ...] | None:
@@ -88,17 +88,25 @@ def versions(
     found: list[Version] = []
     seen = False
     for version in reversed((current, *_past(resource_type, fhir_id))):
-        seen = seen if version.deleted else sees(access, resource_type, fhir_id, version.text)
+        seen = seen if version.deleted else _sees(access, resource_type, fhir_id, version)
         wanted = (before is None or version.number < before) and only in (None, version.number)
         if seen and wanted and version.last_updated >= since:
             found.append(version)
     return found[::-1]
 
 
+def _sees(access: Access, resource_type: str, fhir_id: str, version: Version) -> bool:
+    return sees(access, resource_type, fhir_id, lambda: _content(resource_type, version))
+
+
+def _content(resource_type: str, version: Version) -> IndexRows:
+    return index_rows(resource_type, jsontext.parse(version.text.encode()))
+
+
 def last_content(resource_type: str, fhir_id: str) -> IndexRows | None:
     """The index rows of what a deleted resource was before, None if there is no such thing. For decisions only."""
     last = next((version for version in _past(resource_type, fhir_id) if not version.deleted), None)
-    return index_rows(resource_type, jsontext.parse(last.text.encode())) if last else None
+    return _content(resource_type, last) if last else None
 
 
 def _past(resource_type: str, fhir_id: str) -> list[Version]:

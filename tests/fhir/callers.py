@@ -1,0 +1,63 @@
+"""Callers for tests of the FHIR API: an authenticator that hands out the Access a test has made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from django.test import Client
+
+from fhir.access import EVERYTHING, Access, Rule
+
+_accesses: dict[str, Access] = {}
+
+
+class CallerAuthentication:
+    """Knows the callers that tests made, by a number in the Authorization header."""
+
+    def authenticate(self, request: HttpRequest) -> tuple[str, Access] | None:
+        """The Access of this caller, None without the header."""
+        header = request.headers.get("Authorization")
+        return None if header is None else ("", _accesses[header])
+
+    def authenticate_header(self, request: HttpRequest) -> str:
+        """The challenge of a 401."""
+        return 'Bearer realm="test"'
+
+
+class Caller:
+    """A client of the FHIR API with one Access."""
+
+    def __init__(self, access: Access) -> None:
+        self.header = f"Caller {len(_accesses)}"
+        _accesses[self.header] = access
+        self.client = Client()
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The response to a request below the FHIR base; a body is sent as FHIR's JSON, bytes as they are."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        kind = headers.pop("content_type", "application/fhir+json")
+        sent = {"Authorization": self.header, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return self.client.generic(method, f"/fhir/{path}", data, kind, headers=sent)
+
+    def get(self, path: str, **headers: str) -> Any:
+        """GET."""
+        return self.send("GET", path, **headers)
+
+    def create(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """The resource as it was stored by a create, which must succeed."""
+        response = self.send("POST", resource["resourceType"], resource)
+        assert response.status_code == 201, response.content
+        stored: dict[str, Any] = response.json()
+        return stored
+
+
+def everyone() -> Caller:
+    """A caller who may do everything."""
+    return Caller(EVERYTHING)
+
+
+def for_patients(*patients: str, letters: str = "cruds", types: frozenset[str] | None = None, own: str = "") -> Caller:
+    """A caller with a rule for these patients' ids."""
+    return Caller(Access((Rule(types, frozenset(letters), frozenset(patients)),), own=own))
