@@ -51,7 +51,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Smart CDR needs Python 3.11 or newer; \
 	this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
 	@echo "Making the virtual environment in $(VENV) ..."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(RUN_READY): | $(VENV)/bin/python
 	@echo "Installing requirements.txt ..."
