@@ -1,7 +1,42 @@
-"""oauthlib's server, with our rules in its authorization endpoint."""
+"""oauthlib's server, cut down to what exists here: two grants, our lifetimes, refresh tokens only when
+asked for.
+"""
+
+from typing import Any
 
 from oauthlib.openid import Server
 
+from oauth.access_token import seconds
+
+REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
+
 
 class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
-    """oauthlib's OpenID Connect server."""
+    """oauthlib's OpenID Connect server without the implicit, password, client credentials and device
+    grants.
+    """
+
+    def __init__(
+        self, request_validator: Any, token_expires_in: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(request_validator, lifetime, *args, **kwargs)
+        self._grant_types = {
+            "authorization_code": self.openid_connect_auth,
+            "refresh_token": self.refresh_grant,
+        }
+        self.openid_connect_auth.register_token_modifier(limit_refresh_token)
+
+
+def lifetime(request: Any) -> int:
+    """Seconds that the access token of an oauthlib request will live."""
+    return seconds(request.client, request.issued.session_expires)
+
+
+def limit_refresh_token(token: dict[str, Any], token_handler: Any, request: Any) -> dict[str, Any]:
+    """Take the refresh token out of the answer unless it was granted.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scopes-for-requesting-a-refresh-token
+    """
+    if not REFRESH_SCOPES.intersection(request.scopes) or not request.client.may_use_grant("refresh_token"):
+        token.pop("refresh_token", None)
+    return token

@@ -30,10 +30,22 @@ class AuthorizationRequest(models.Model):
     )
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField()
+    sign_in_shown = models.BooleanField(
+        default=False, help_text="The last page that the person saw was the sign-in page."
+    )
     finished = models.DateTimeField(null=True, blank=True, help_text="When a code was given or the person declined.")
 
     class Meta:
         indexes = [models.Index(fields=["expires"], name="authreq_expires")]
+
+    def one(self, name: str) -> str:
+        """A parameter of the request as it came; empty if it was not sent."""
+        return str(self.parameters.get(name, ""))
+
+    @property
+    def prompt(self) -> list[str]:
+        """OpenID Connect's `prompt`: what the person must be shown, or `none`."""
+        return self.one("prompt").split()
 
     def __str__(self) -> str:
         return f"{self.application}, {self.created:%Y-%m-%d %H:%M}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db import models
 from django.utils import timezone
 from oauth2_provider.models import AbstractApplication, ApplicationManager
+
+
+# RFC 8252 §7.3: a native app listens on whatever port it gets.
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?\Z", re.DOTALL)
 
 
 class Application(AbstractApplication):
@@ -58,7 +64,11 @@ class Application(AbstractApplication):
     launch_url = models.URLField(
         blank=True, max_length=500, help_text="Where the portal opens the app with `iss` and `launch`."
     )
-    grant_types = models.JSONField(default=list, blank=True)
+    grant_types = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="authorization_code, refresh_token; empty: both.",
+    )
     scope = models.TextField(blank=True, help_text="What the app may ask for, separated by spaces.")
     auto_approved_scope = models.TextField(
         blank=True, help_text="Granted without being shown on the consent page, separated by spaces."
@@ -92,6 +102,36 @@ class Application(AbstractApplication):
     def is_usable(self, request: object) -> bool:
         """django-oauth-toolkit's question whether this client may take part in a request."""
         return self.is_live
+
+    @property
+    def is_public(self) -> bool:
+        """A client that is registered as unable to keep a secret; a blank secret makes nobody public."""
+        return self.client_type == self.CLIENT_PUBLIC and self.token_endpoint_auth_method == self.AuthMethod.NONE
+
+    @property
+    def has_secrets(self) -> bool:
+        """A client that must prove itself with one of its secrets, in the way it is registered for."""
+        return self.client_type == self.CLIENT_CONFIDENTIAL and self.token_endpoint_auth_method in (
+            self.AuthMethod.BASIC,
+            self.AuthMethod.POST,
+        )
+
+    def may_use_grant(self, grant_type: str) -> bool:
+        """Whether the client is registered for a grant type of RFC 7591, such as `refresh_token`."""
+        return grant_type in (self.grant_types or ["authorization_code", "refresh_token"])
+
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        """Whether a redirect_uri is registered: equal character by character.
+
+        Only the port of a native app's loopback address may differ.
+        https://www.rfc-editor.org/rfc/rfc9700#section-2.1 https://www.rfc-editor.org/rfc/rfc8252#section-7.3
+        """
+        registered = self.redirect_uris.split()
+        if uri in registered:
+            return True
+        if self.application_type != self.ApplicationType.NATIVE or not (asked := _LOOPBACK.match(uri)):
+            return False
+        return any(asked.groups() == known.groups() for known in map(_LOOPBACK.match, registered) if known)
 
 
 class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):

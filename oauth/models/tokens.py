@@ -20,6 +20,9 @@ class Issued(models.Model):
     session_digest = models.CharField(
         max_length=64, blank=True, help_text="For online_access: SHA-256 of the session that keeps it alive."
     )
+    session_expires = models.DateTimeField(
+        null=True, blank=True, help_text="For online_access: when that session ends at the latest."
+    )
 
     class Meta:
         abstract = True
@@ -31,6 +34,8 @@ class Grant(AbstractGrant, Issued):
     https://datatracker.ietf.org/doc/html/rfc6749#section-4.1.2
     """
 
+    code = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the code, in hexadecimal digits.")
+    nonce = models.TextField(blank=True, default="")
     token_family = models.UUIDField(default=uuid.uuid4, editable=False, db_index=True)
     used = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -1,0 +1,109 @@
+"""Launch contexts on their way: made, claimed once, completed by a pick, and told to the app.
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+from django.utils import timezone
+
+from accounts.models import Proxy, User
+from launch.models import LaunchContext
+from launch.rights import rights_of
+
+
+def make_launch(application: Model, user: User, created_by: User | None = None, **context: Any) -> LaunchContext:
+    """A launch of this client for this person, to be claimed within LAUNCH_SECONDS.
+
+    `context` takes the fields of LaunchContext: patient, encounter, fhir_context, intent and so on.
+    """
+    expires = timezone.now() + timedelta(seconds=settings.LAUNCH_SECONDS)
+    return LaunchContext.objects.create(
+        application_id=application.pk, user=user, created_by=created_by or user, expires=expires, **context
+    )
+
+
+def refusal(launch: LaunchContext | None, application_id: object, now: datetime) -> str:
+    """Why this client may not use this launch value now, in words for staff; empty if it may.
+
+    A launch is for one client, is used once, and must be used soon.
+    """
+    if launch is None:
+        return "unknown"
+    if launch.application_id != application_id:
+        return "made for another client"
+    if launch.claimed_by:
+        return "already used"
+    return "" if now < launch.expires else "expired"
+
+
+def claim(launch: LaunchContext, application_id: object, request_id: str) -> bool:
+    """Make the launch this authorization request's own; False if it expired or another request was faster.
+
+    One UPDATE decides, so that of two requests at the same moment one wins.
+    """
+    now = timezone.now()
+    free = LaunchContext.objects.filter(
+        pk=launch.pk, application_id=application_id, claimed_by="", expires__gt=now
+    )
+    return free.update(claimed_by=request_id, claimed_at=now) == 1
+
+
+def needs_patient(scopes: Iterable[str]) -> bool:
+    """Whether one of the granted scopes can only be honoured with a patient in context."""
+    return any(scope.startswith(("patient/", "launch/patient")) for scope in scopes)
+
+
+def may_see_patient(user: User, patient: str) -> bool:
+    """Whether the person, whatever a launch or a scope says, has a right to this patient at this moment."""
+    return rights_of(user).reaches(patient)
+
+
+def patients_to_choose_from(user: User) -> list[str] | None:
+    """The ids a person may pick from: the own one or those of their proxies; None if they search among all."""
+    kind, _, fhir_id = user.fhir_user.partition("/")
+    if kind == "Practitioner":
+        return None
+    if kind == "Patient":
+        return [fhir_id]
+    return sorted(Proxy.objects.in_force().filter(user=user).values_list("patient", flat=True))
+
+
+def picked(
+    launch: LaunchContext | None, application: Model, user: User, request_id: str, patient: str
+) -> LaunchContext:
+    """Write a picked patient into the request's launch context; a standalone launch gets its row here.
+
+    From here on a standalone launch is the same as one from the portal. Raises PermissionError if the person
+    has no right to the patient.
+    """
+    if not may_see_patient(user, patient):
+        raise PermissionError("This person may not see this patient.")
+    if launch is None:
+        launch = make_launch(application, user, claimed_by=request_id, claimed_at=timezone.now())
+    launch.patient = patient
+    launch.save(update_fields=["patient"])
+    return launch
+
+
+def members(launch: LaunchContext | None) -> dict[str, Any]:
+    """The context as token responses and introspection carry it; nothing where there is no context.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#launch-context-arrives-with-your-access_token
+    """
+    if launch is None:
+        return {}
+    told: dict[str, Any] = {
+        "patient": launch.patient,
+        "encounter": launch.encounter,
+        "fhirContext": launch.fhir_context,
+        "intent": launch.intent,
+        "smart_style_url": launch.smart_style_url,
+        "tenant": launch.tenant,
+    }
+    told = {name: value for name, value in told.items() if value}
+    return {**told, "need_patient_banner": launch.need_patient_banner} if launch.patient else told

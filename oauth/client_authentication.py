@@ -1,0 +1,113 @@
+"""Which client is calling: the same answer for the token, revocation and introspection endpoints.
+
+Every check fails closed. A client proves itself in the one way it is registered for; a public client
+names itself, and only a public one may.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from urllib.parse import unquote_plus
+
+from oauth.client_secrets import verify
+from oauth.models import Application
+
+_LONGEST = 255
+Method = Application.AuthMethod
+
+
+class InvalidClientError(Exception):
+    """No client, or not the one it says it is: 401 `invalid_client`. The message says which check failed.
+
+    https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+    """
+
+
+class AmbiguousClientError(Exception):
+    """Two ways of authenticating at once, or two different clients: 400 `invalid_request`."""
+
+
+def authenticate(authorization: str, form: Mapping[str, str]) -> Application:
+    """The client that sent this Authorization header (empty if none came) and these form fields.
+
+    Raises InvalidClientError or AmbiguousClientError. https://www.rfc-editor.org/rfc/rfc6749#section-2.3
+    """
+    if authorization:
+        return _by_basic(authorization, form)
+    if form.get("client_secret"):
+        return _by_secret(_find(form.get("client_id", "")), form["client_secret"], Method.POST)
+    return _public(form)
+
+
+def _by_basic(authorization: str, form: Mapping[str, str]) -> Application:
+    client_id, secret = _basic_credentials(authorization)
+    if form.get("client_secret"):
+        raise AmbiguousClientError("Send the client secret in the header or in the body, not in both.")
+    if form.get("client_id", client_id) != client_id:
+        raise AmbiguousClientError("The client_id in the body is not the one in the header.")
+    return _by_secret(_find(client_id), secret, Method.BASIC)
+
+
+def _basic_credentials(authorization: str) -> tuple[str, str]:
+    """client_id and secret, each form-decoded. https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1"""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise InvalidClientError("A client authenticates by HTTP Basic, not by another scheme.")
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise InvalidClientError("The Basic credentials cannot be decoded.") from error
+    client_id, _, secret = decoded.partition(":")
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _by_secret(client: Application, secret: str, method: str) -> Application:
+    if not client.has_secrets or client.token_endpoint_auth_method != method:
+        raise InvalidClientError("The client is not registered to authenticate in this way.")
+    if not secret or not verify(client, secret):
+        raise InvalidClientError("The client secret is wrong or no longer in force.")
+    return client
+
+
+def _public(form: Mapping[str, str]) -> Application:
+    client = (
+        _find(form["client_id"])
+        if form.get("client_id")
+        else _by_refresh_token(form.get("refresh_token", ""))
+    )
+    if not client.is_public:
+        raise InvalidClientError("This client must authenticate.")
+    return client
+
+
+def _by_refresh_token(token: str) -> Application:
+    """A browser library refreshes without a client_id: the token itself says whose it is, for public
+    clients.
+    """
+    owner = (
+        Application.objects.filter(refreshtoken__token_checksum=token_checksum(token)).first()
+        if token
+        else None
+    )
+    if owner is None or not owner.is_live:
+        raise InvalidClientError("The request does not say which client it comes from.")
+    return owner
+
+
+def _find(client_id: str) -> Application:
+    """The live client of this id. Nothing that cannot be one ever reaches the database."""
+    if not client_id or len(client_id) > _LONGEST or not client_id.isprintable():
+        raise InvalidClientError("The request does not say which client it comes from.")
+    client = Application.objects.filter(client_id=client_id).first()
+    if client is None or not client.is_live:
+        raise InvalidClientError("There is no live client of this id.")
+    return client
+
+
+def token_checksum(token: str) -> str:
+    """Under what a token or code is stored and found: its SHA-256 in hexadecimal digits.
+
+    The text may hold a lone surrogate that came out of a form; it then matches nothing.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,62 @@
+"""Clients' secrets: made by us from 256 random bits, shown once, kept as a salted digest.
+
+A password needs a slow hash because people choose it; a random secret of this length cannot be guessed
+however fast the hash is, and the token endpoint checks one at every call.
+"""
+
+import hashlib
+import secrets
+import string
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from oauth.models import Application, ClientSecret
+
+# Basic credentials are form-encoded before base64: letters and digits survive every client's idea of that.
+# https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+_ALPHABET = string.ascii_letters + string.digits
+_LENGTH = 43  # 62 ** 43 is just above 2 ** 256
+_LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+def generate() -> str:
+    """A new secret: 43 letters and digits, 256 random bits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def digest(secret: str, salt: str | None = None) -> str:
+    """What is stored of a secret: `sha256$salt$hex`. Without a salt a fresh one is drawn."""
+    salt = secrets.token_hex(16) if salt is None else salt
+    return f"sha256${salt}${hashlib.sha256(f'{salt}{secret}'.encode()).hexdigest()}"
+
+
+def add_secret(application: Application, description: str = "", ends: datetime | None = None) -> str:
+    """Give the client one more secret and return it. This is the only moment at which it can be seen."""
+    secret = generate()
+    ClientSecret.objects.create(
+        application=application, digest=digest(secret), description=description, ends=ends
+    )
+    return secret
+
+
+def verify(application: Application, secret: str) -> bool:
+    """Whether one of the client's secrets now in force is this one; remembers when it was last used."""
+    matching = [known for known in application.secrets.in_force() if _is_same(known.digest, secret)]
+    for known in matching:
+        _note_use(known)
+    return bool(matching)
+
+
+def _is_same(stored: str, secret: str) -> bool:
+    method, _, rest = stored.partition("$")
+    salt = rest.partition("$")[0]
+    return method == "sha256" and bool(salt) and constant_time_compare(stored, digest(secret, salt))
+
+
+def _note_use(known: ClientSecret) -> None:
+    """Write the time of use, to the minute: a busy client must not cost a write at each call."""
+    now = timezone.now()
+    if known.last_used is None or now - known.last_used > _LAST_USED_PRECISION:
+        ClientSecret.objects.filter(pk=known.pk).update(last_used=now)

@@ -1,0 +1,148 @@
+"""Codes and refresh tokens are exchanged here, each exactly once, and what comes of them is recorded.
+
+Tokens that come of one code are a family. A code shown twice, or a spent refresh token shown late or by
+somebody else, is a sign of theft: the whole family dies.
+https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
+"""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from launch.context import may_see_patient
+from oauth.client_authentication import token_checksum
+from oauth.models import AccessToken, Application, Grant, RefreshToken
+from oauth.token_liveness import alive
+
+# A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
+# theft.
+GRACE = timedelta(seconds=10)
+_TOGETHER = ("user", "application", "launch_context")
+
+
+class SpentError(Exception):
+    """The code or refresh token had been used in the meantime: the slower of two gets nothing."""
+
+
+def find_code(code: str, client: Application) -> Grant | None:
+    """The living grant of a code that this client shows; None if there is none.
+
+    A used one kills the tokens it gave, whoever shows it. https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
+    """
+    grant = Grant.objects.select_related(*_TOGETHER).filter(code=token_checksum(code)).first()
+    if grant is not None and grant.used is not None:
+        kill_family(grant.token_family)
+    if grant is None or grant.application_id != client.pk or not _reaches_its_patient(grant):
+        return None
+    living = alive(Grant.objects.annotate(revoked=F("used")).filter(pk=grant.pk))
+    return grant if living.exists() else None
+
+
+def find_refresh_token(token: str, client: Application) -> RefreshToken | None:
+    """The living refresh token that this client shows; None if there is none.
+
+    A spent one is refused; shown later than GRACE, or by another client, it takes its family with it.
+    """
+    rows = RefreshToken.objects.select_related(*_TOGETHER).filter(token_checksum=token_checksum(token))
+    row = rows.order_by(F("revoked").desc(nulls_first=True)).first()
+    if row is None:
+        return None
+    if row.revoked is not None:
+        if row.application_id != client.pk or timezone.now() - row.revoked > GRACE:
+            kill_family(row.token_family)
+        return None
+    if row.application_id != client.pk or not _reaches_its_patient(row):
+        return None
+    return row if alive(RefreshToken.objects.filter(pk=row.pk)).exists() else None
+
+
+def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
+    """Spend the code and record the tokens made of it. Raises SpentError, and then the family is dead."""
+    try:
+        with transaction.atomic():
+            now = timezone.now()
+            if not Grant.objects.filter(pk=grant.pk, used__isnull=True).update(used=now):
+                raise SpentError
+            _record(grant, grant.token_family, grant.scope, token, jti, now)
+    except SpentError:
+        kill_family(grant.token_family)
+        raise
+
+
+def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
+    """Spend a refresh token and record its successors. Raises SpentError; the family lives, as §GRACE says.
+
+    The one UPDATE decides which of several parallel requests wins.
+    """
+    with transaction.atomic():
+        now = timezone.now()
+        if not RefreshToken.objects.filter(pk=spent.pk, revoked__isnull=True).update(
+            revoked=now, updated=now
+        ):
+            raise SpentError
+        _record(spent, spent.token_family, spent.scope, token, jti, now)
+
+
+def kill_family(family: uuid.UUID | None) -> None:
+    """Revoke every living token that came of one code."""
+    now = timezone.now()
+    for model in (RefreshToken, AccessToken):
+        model.objects.filter(token_family=family, revoked__isnull=True).update(revoked=now, updated=now)
+
+
+def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:
+    """Whether the person still has a right to the patient in context, if there is one."""
+    context = issued.launch_context
+    return context is None or not context.patient or may_see_patient(issued.user, context.patient)
+
+
+def _record(
+    source: Grant | RefreshToken,
+    family: uuid.UUID | None,
+    scope: str,
+    token: dict[str, Any],
+    jti: str,
+    now: datetime,
+) -> None:
+    """Store digests of the tokens in `token`, with everything that they rest on copied from their source.
+
+    The refresh token keeps the whole `scope` of the authorization, also where this access token has less.
+    """
+    shared = {
+        "user": source.user,
+        "application": source.application,
+        "launch_context": source.launch_context,
+        "consent_id": source.consent_id,
+        "auth_time": source.auth_time,
+        "session_digest": source.session_digest,
+        "session_expires": source.session_expires,
+        "token_family": family,
+        "token": "",
+    }
+    access = AccessToken.objects.create(
+        jti=jti,
+        token_checksum=token_checksum(token["access_token"]),
+        scope=token["scope"],
+        expires=now + timedelta(seconds=token["expires_in"]),
+        source_refresh_token=source if isinstance(source, RefreshToken) else None,
+        **shared,
+    )
+    if refresh_token := token.get("refresh_token"):
+        RefreshToken.objects.create(
+            token_checksum=token_checksum(refresh_token),
+            scope=scope,
+            expires=_refresh_expires(source, now),
+            access_token=access,
+            **shared,
+        )
+
+
+def _refresh_expires(source: Grant | RefreshToken, now: datetime) -> datetime:
+    seconds = source.application.refresh_token_seconds or settings.REFRESH_TOKEN_SECONDS
+    expires = now + timedelta(seconds=seconds)
+    return min(expires, source.session_expires) if source.session_expires else expires

@@ -1,0 +1,28 @@
+"""`manage.py ensure_signing_key`: the first keys, and none if they are there."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from oauth.signing_keys import encrypt_anew, ensure_signing_keys
+
+
+class Command(BaseCommand):
+    """Makes an active ES256 and an active RS256 key where they are missing. Run at every deployment."""
+
+    help = "Make an active signing key for each algorithm that has none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """`--encrypt-anew` follows a change of KEY_ENCRYPTION_KEYS."""
+        parser.add_argument(
+            "--encrypt-anew",
+            action="store_true",
+            help="Encrypt all private keys with the first of KEY_ENCRYPTION_KEYS, so that the others can be dropped.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Say what was made."""
+        for key in ensure_signing_keys():
+            self.stdout.write(f"Made {key}.")
+        if options["encrypt_anew"]:
+            self.stdout.write(f"Encrypted {encrypt_anew()} keys anew.")

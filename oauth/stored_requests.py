@@ -1,0 +1,97 @@
+"""Authorization requests between /oauth/authorize and the code: stored, bound to a browser, open for half
+an hour.
+
+Every later page carries the request's id only, and the id is worth nothing in another browser.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from launch.context import claim
+from launch.models import LaunchContext
+from oauth.authorize_rules import Refusal
+from oauth.models import Application, AuthorizationRequest
+
+_BINDING = "authorization_binding"
+_GUESS = "an open request of this browser"
+
+
+class LaunchTakenError(Exception):
+    """Another authorization request claimed the launch in the same moment."""
+
+
+class RefusedError(Exception):
+    """The stored request cannot be gone on with, for a reason that only the person can be told."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.rule)
+        self.refusal = refusal
+
+
+def store(
+    session: SessionBase,
+    parameters: Mapping[str, str],
+    client: Application,
+    scope: str,
+    launch: LaunchContext | None,
+) -> AuthorizationRequest:
+    """Keep a request that passed every rule, and claim its launch. Raises LaunchTakenError."""
+    with transaction.atomic():
+        stored = AuthorizationRequest.objects.create(
+            session_digest=_digest(session.setdefault(_BINDING, secrets.token_urlsafe(24))),
+            application=client,
+            parameters=dict(parameters),
+            scope=scope,
+            launch_context=launch,
+            expires=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_REQUEST_SECONDS),
+        )
+        if launch is not None and not claim(launch, client.pk, stored.pk):
+            raise LaunchTakenError
+    return stored
+
+
+def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
+    """The open request of this id, if it belongs to this browser and, once somebody signed in, to this
+    person.
+
+    Raises RefusedError otherwise.
+    """
+    stored = (
+        AuthorizationRequest.objects.select_related("application", "user", "launch_context")
+        .filter(pk=request_id if request_id.isascii() else "")
+        .first()
+    )
+    binding = request.session.get(_BINDING, "")
+    if stored is None or not binding or not constant_time_compare(stored.session_digest, _digest(binding)):
+        raise RefusedError(_refusal("check_binding", _GUESS, "an unknown id, or one of another browser"))
+    if stored.finished is not None or stored.expires <= timezone.now():
+        received = "a finished request" if stored.finished else "an expired request"
+        raise RefusedError(_refusal("check_open", _GUESS, received))
+    if not stored.application.is_live:
+        raise RefusedError(_refusal("check_client", "a live client", "a client that is not live any more"))
+    if stored.user is not None and request.user.is_authenticated and stored.user != request.user:
+        raise RefusedError(_refusal("check_person", "the person who began", "another person"))
+    return stored
+
+
+def finish(stored: AuthorizationRequest) -> bool:
+    """Close the request; False if that had been done already. One UPDATE decides between two clicks."""
+    open_ones = AuthorizationRequest.objects.filter(pk=stored.pk, finished__isnull=True)
+    return open_ones.update(finished=timezone.now()) == 1
+
+
+def _digest(binding: str) -> str:
+    return hashlib.sha256(binding.encode()).hexdigest()
+
+
+def _refusal(rule: str, expected: str, received: str) -> Refusal:
+    return Refusal(rule, "invalid_request", "", expected, received)
