@@ -37,7 +37,7 @@ class ConfirmPasswordForm(LabelledForm, ReauthenticateForm):  # type: ignore[mis
     """The password once more, before something weighty."""
 
 
-class StaffPasswordForm(AdminPasswordChangeForm[User]):
+class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A password that staff set for somebody: from then on every token given before is dead."""
 
     def save(self, commit: bool = True) -> User:
@@ -46,7 +46,7 @@ class StaffPasswordForm(AdminPasswordChangeForm[User]):
         return super().save(commit)
 
 
-class UserForm(UserChangeForm[User]):
+class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A person's record in the admin."""
 
     class Meta(UserChangeForm.Meta):

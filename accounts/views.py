@@ -10,10 +10,16 @@ from django.utils.decorators import method_decorator
 
 SIGN_IN_FOR = "sign_in_for"
 """Session key: {"next": …, "app": …}, left by the page that sends somebody here to sign in for an app."""
+LOGIN_HINT = "login_hint"
+"""Session key: the user name that the app believes is the person's."""
 
 
 class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
     """The sign-in page. It names the app that waits for the person, if one does."""
+
+    def get_initial(self) -> dict[str, Any]:
+        """Fill in the hinted user name: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest."""
+        return {**super().get_initial(), "login": self.request.session.get(LOGIN_HINT, "")}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add `app`, the waiting app's name, only where `next` is the very page that announced it."""

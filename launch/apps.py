@@ -8,3 +8,4 @@ class LaunchConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "launch"
+    verbose_name = "Launches"

@@ -1,10 +1,13 @@
 """The admin console's site: our name on it, and sign-in by the same door as everybody's."""
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
 
 
 class SmartcdrAdminSite(admin.AdminSite):
@@ -14,9 +17,21 @@ class SmartcdrAdminSite(admin.AdminSite):
     site_title = "Smart CDR"
     index_title = "Administration"
 
-    def login(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send people to the common sign-in page, so that its rate limits hold for staff too."""
         if request.user.is_authenticated and not self.has_permission(request):
             return redirect("launch:portal")
         target = request.GET.get("next") or reverse("admin:index")
         return redirect(f"{reverse('account_login')}?{urlencode({'next': target})}")
+
+    @never_cache
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """End the session on POST and show the sign-in page; anything else asks first."""
+        if request.method != "POST":
+            return redirect("account_logout")
+        auth.logout(request)
+        return redirect("account_login")
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """One's own password is changed where everybody's is, under the same rate limit."""
+        return redirect("account_change_password")

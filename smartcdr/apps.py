@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class SmartcdrConfig(AppConfig):
@@ -10,8 +11,11 @@ class SmartcdrConfig(AppConfig):
     name = "smartcdr"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and keep the permission groups after each migration."""
         from smartcdr import checks  # noqa: F401  importing registers them
+        from smartcdr.groups import keep_groups
+
+        post_migrate.connect(keep_groups)
 
 
 class SmartcdrAdminConfig(AdminConfig):
