@@ -27,10 +27,12 @@ class Paired:
 
     def validate(self, instance: Any) -> None:
         """Raise ValueError unless every place has a value, or an id or extension, or both."""
+        if not isinstance(instance, dict):
+            return  # the type rule says so
         siblings = instance.get(f"_{self.name}")
         values = instance.get(self.name, [None] * len(siblings) if isinstance(siblings, list) else None)
         if not isinstance(values, list) or not isinstance(siblings, list):
-            return  # the type rule says so
+            return
         if len(values) != len(siblings):
             raise ValueError("not of the same length as its sibling")
         if any(value is None and sibling is None for value, sibling in zip(values, siblings, strict=True)):

@@ -2,14 +2,15 @@
 with it.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from fhir.elements import Element, children
-from fhir.expressions import reference_type
+from fhir.elements import RESOURCE_TYPES, Element, children
 from fhir.outcome import Issue
+from fhir.validation.schema import reference_pattern
 
 _SHOWN = 60
 """How many characters of a wrong value are repeated to the sender."""
@@ -33,6 +34,9 @@ _FORMS = {
 }
 _TEXT_FORM = "text that is not empty, has no control characters and at most 1048576 characters"
 _URI_FORM = "an address, not empty and without white space"
+
+
+_REFERENCE = re.compile(reference_pattern(RESOURCE_TYPES))
 
 
 class _Place:
@@ -172,7 +176,7 @@ def _target(place: _Place, names: str, error: ValidationError) -> Issue:
     if not isinstance(error.instance, str):
         return _primitive(place, "string", error)
     shown, expression = _show(error.instance), place.expression
-    if reference_type({"reference": error.instance}) is not None:
+    if _REFERENCE.fullmatch(error.instance):
         text = f"{expression}: {shown} is of a type that R4 does not foresee here, which is {names}."
         return Issue("warning", "value", text, expression)
     text = (

@@ -119,7 +119,7 @@ def _value(element: Element, kind: str) -> dict[str, Any]:
     allowed = _codes(element) if kind == "code" else None
     if allowed is None:
         return PRIMITIVES[kind] | {"$comment": f"primitive:{kind}"}
-    return {"type": "string", "enum": allowed, "$comment": f"binding:{element.values}"}
+    return {"enum": allowed, "$comment": f"binding:{element.values}"}
 
 
 def _concept(element: Element, kind: str) -> dict[str, Any]:
@@ -146,16 +146,19 @@ def _codes(element: Element) -> list[str] | None:
     return sorted(set().union(*systems.values())) if systems else None
 
 
-def _reference_text(targets: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the text of a reference may be: absolute, internal, or relative to a type that is allowed
-    here.
+def reference_pattern(targets: tuple[str, ...]) -> str:
+    """Return the pattern of the text of a reference: absolute, internal, or relative to one of these types.
 
     A search such as `Patient?identifier=x` is what a transaction resolves before anything is stored.
     https://hl7.org/fhir/R4/references.html#literal
     """
     names = "|".join(sorted(targets))
-    text = rf"^(?:(?:{names})(?:/{_ID}(?:/_history/{_ID})?|\?\S+)|#\S*|[A-Za-z][A-Za-z0-9+.-]*:\S+)$"
-    return {"type": "string", "pattern": text, "$comment": f"target:{', '.join(targets)}"}
+    return rf"(?:(?:{names})(?:/{_ID}(?:/_history/{_ID})?|\?\S+)|#\S*|[A-Za-z][A-Za-z0-9+.-]*:\S+)"
+
+
+def _reference_text(targets: tuple[str, ...]) -> dict[str, Any]:
+    pattern = f"^{reference_pattern(targets)}$"
+    return {"type": "string", "pattern": pattern, "$comment": f"target:{', '.join(targets)}"}
 
 
 def _forms(element: Element) -> list[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ def folder() -> Path:
 
 
 def zipped(name: str) -> Iterator[tuple[str, bytes]]:
-    """Return (file name, content) of each file in a zip of the published data, in the order of their names."""
+    """Return (file name, content) of each file in a zip of the published data, ordered by name."""
     with zipfile.ZipFile(io.BytesIO((folder() / name).read_bytes())) as archive:
         for entry in sorted(archive.namelist()):
             if not entry.endswith("/"):
