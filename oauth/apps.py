@@ -1,11 +1,11 @@
 """Django's entry for the oauth app."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_migrate
+from django.db.models.signals import post_delete, post_migrate, post_save
 
 
 class OauthConfig(AppConfig):
-    """Connects what must happen when tables are made and when sessions end."""
+    """Connects what must happen when tables are made, and when what tokens rest on ends."""
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "oauth"
@@ -14,9 +14,13 @@ class OauthConfig(AppConfig):
         """Connect the receivers."""
         from django.contrib.sessions.models import Session
 
-        from oauth import catalogue, online_sessions
+        from accounts.models import Proxy, User
+        from oauth import catalogue, lasting_ends, online_sessions
+        from oauth.models import Application
 
-        post_migrate.connect(catalogue.seed, sender=self, dispatch_uid="oauth.catalogue.seed")
-        post_delete.connect(
-            online_sessions.end_online_access, sender=Session, dispatch_uid="oauth.online_sessions"
-        )
+        post_migrate.connect(catalogue.seed, sender=self, dispatch_uid="oauth.catalogue")
+        post_delete.connect(online_sessions.end_online_access, sender=Session, dispatch_uid="oauth.sessions")
+        post_save.connect(lasting_ends.client_saved, sender=Application, dispatch_uid="oauth.clients")
+        post_save.connect(lasting_ends.user_saved, sender=User, dispatch_uid="oauth.users")
+        post_save.connect(lasting_ends.proxy_changed, sender=Proxy, dispatch_uid="oauth.proxies")
+        post_delete.connect(lasting_ends.proxy_changed, sender=Proxy, dispatch_uid="oauth.lost_proxies")

@@ -20,10 +20,11 @@ from fhir.access import Access, Guard, Rule
 from fhir.outcome import Unauthorized
 from launch.rights import NO_RIGHTS, depend_on_identity_alone, rights_of
 from oauth import catalogue, effective_access
+from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken
 from oauth.scopes import Scope, parse_scopes
 from oauth.token_liveness import alive, guard_condition
-from oauth.token_verification import NotOurToken, checksum, verify
+from oauth.token_verification import NotOurToken, verify
 
 KEPT_TOKENS = 20_000
 REALM = f'Bearer realm="{settings.FHIR_BASE}"'
@@ -106,7 +107,7 @@ def access_for(authorization: str) -> Access:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token or not token.isascii():
         raise Unauthorized("Send the access token as 'Authorization: Bearer …'.", challenge=REALM)
-    holder = _recent.get(checksum(token))
+    holder = _recent.get(token_checksum(token))
     if holder is None:
         holder = _look_up(token)
     return _access(holder, token)
@@ -129,7 +130,7 @@ def _renew(token: str) -> Access:
     """Look again from scratch, since the guard of an earlier look failed. Raises Unauthorized if the token is
     dead.
     """
-    _recent.drop(checksum(token))
+    _recent.drop(token_checksum(token))
     return _access(_look_up(token), token)
 
 

@@ -85,3 +85,8 @@ def _spellings(scope: Scope) -> list[str]:
         scope.text,
         *([f"{scope.context}/{scope.type}.{v1}"] if v1 and isinstance(scope, ResourceScope) else []),
     ]
+
+
+def offered_to_new_clients() -> str:
+    """The enabled scopes that a new client starts with, as one text."""
+    return " ".join(Line.objects.filter(enabled=True, default=True).values_list("pattern", flat=True))

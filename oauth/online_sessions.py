@@ -7,9 +7,8 @@ import hashlib
 from typing import Any
 
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.utils import timezone
 
-from oauth.models import AccessToken, RefreshToken
+from oauth.revocation import revoke_all
 
 
 def session_digest(session_key: str) -> str:
@@ -21,6 +20,4 @@ def session_digest(session_key: str) -> str:
 
 def end_online_access(sender: type, instance: AbstractBaseSession, **kwargs: Any) -> None:
     """Revoke the tokens that lived by this session; a `post_delete` receiver of the session model."""
-    digest = session_digest(instance.session_key)
-    for model in (AccessToken, RefreshToken):
-        model.objects.filter(session_digest=digest, revoked__isnull=True).update(revoked=timezone.now())
+    revoke_all(session_digest=session_digest(instance.session_key))

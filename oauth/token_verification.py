@@ -4,13 +4,13 @@ oauth.token_liveness.
 https://www.rfc-editor.org/rfc/rfc9068#section-4
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import jwt
 from django.conf import settings
 
-from oauth.models import SigningKey
+from oauth.client_authentication import token_checksum
+from oauth.signing_keys import verifying_key
 
 REQUIRED_CLAIMS = ("iss", "aud", "exp", "iat", "sub", "jti", "client_id")
 MAX_TOKEN_LENGTH = 16_384
@@ -44,28 +44,20 @@ def verify(token: str) -> VerifiedToken:
         if str(header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt"):
             raise NotOurToken("The token is not an access token (its typ is not at+jwt).")
         kid = str(header.get("kid", ""))
-        key = _public_key(kid)
+        found = verifying_key(kid) if kid.isprintable() else None
+        if found is None:
+            raise NotOurToken("The access token was not signed by a key of this server.")
+        algorithm, key = found
         jwt.decode(
             token,
             key,
-            algorithms=[key.algorithm_name],
+            algorithms=[algorithm],
             audience=settings.FHIR_BASE,
             issuer=settings.SITE_URL,
             options={"require": list(REQUIRED_CLAIMS)},
         )
     except jwt.ExpiredSignatureError as error:
         raise NotOurToken("The access token has expired.") from error
-    except (jwt.InvalidTokenError, SigningKey.DoesNotExist, UnicodeError) as error:
+    except (jwt.InvalidTokenError, UnicodeError) as error:
         raise NotOurToken("The access token was not issued by this server for its FHIR API.") from error
-    return VerifiedToken(checksum(token), kid)
-
-
-def checksum(token: str) -> str:
-    """SHA-256 in hex, under which tokens are recorded."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _public_key(kid: str) -> jwt.PyJWK:
-    """The key with this id, unless it was withdrawn. Raises SigningKey.DoesNotExist."""
-    row = SigningKey.objects.exclude(status=SigningKey.Status.WITHDRAWN).get(kid=kid)
-    return jwt.PyJWK(row.public_jwk, row.algorithm)
+    return VerifiedToken(token_checksum(token), kid)

@@ -1,0 +1,120 @@
+"""The form for a client: it explains each field and refuses what `client_metadata` refuses."""
+
+from typing import Any
+
+from django import forms
+
+from oauth.client_metadata import GRANT_TYPES, TEXTS, faults, settle
+from oauth.models import Application
+
+# Field of the form for each name that a fault can begin with.
+_FIELDS = {**TEXTS, "redirect_uris": "redirect_uris", "allowed_origins": "allowed_origins"}
+_ONE_PER_LINE = forms.Textarea(attrs={"rows": 3, "cols": 80})
+
+
+class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Registering an app, in the words of the people who do it."""
+
+    contacts = forms.CharField(
+        required=False,
+        widget=_ONE_PER_LINE,
+        help_text="E-mail addresses of the people responsible, one per line.",
+    )
+    grant_types = forms.MultipleChoiceField(
+        choices=[(name, name) for name in GRANT_TYPES],
+        initial=list(GRANT_TYPES),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="authorization_code signs people in; refresh_token keeps access where people allow it.",
+    )
+    client_uri = forms.CharField(required=False, label="Home page")
+    logo_uri = forms.CharField(required=False, label="Logo", help_text="https address of a square picture.")
+    policy_uri = forms.CharField(
+        required=False, label="Privacy policy", help_text="Where the app says how it treats data."
+    )
+    tos_uri = forms.CharField(required=False, label="Terms of service")
+    launch_url = forms.CharField(
+        required=False,
+        label="Launch URL",
+        help_text="Where the portal opens the app, with iss and launch added. Empty: not from the portal.",
+    )
+
+    class Meta:
+        model = Application
+        fields = (
+            "name",
+            "status",
+            "description",
+            "publisher",
+            "logo_uri",
+            "client_uri",
+            "policy_uri",
+            "tos_uri",
+            "contacts",
+            "client_id",
+            "software_id",
+            "application_type",
+            "token_endpoint_auth_method",
+            "redirect_uris",
+            "launch_url",
+            "allowed_origins",
+            "grant_types",
+            "scope",
+            "auto_approved_scope",
+            "consent_policy",
+            "introspection",
+            "access_token_seconds",
+            "refresh_token_seconds",
+        )
+        widgets = {
+            "redirect_uris": forms.Textarea(attrs={"rows": 3, "cols": 80}),
+            "allowed_origins": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+            "scope": forms.Textarea(attrs={"rows": 4, "cols": 80}),
+            "auto_approved_scope": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+            "description": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+        }
+        help_texts = {
+            "client_id": "For the app's developers. It cannot be changed later without changing the app.",
+            "redirect_uris": "Where people are sent back to, one per line. Compared character by "
+            "character: a trailing slash matters.",
+            "allowed_origins": "Only for apps that run in the browser: the addresses they are served from, "
+            "such as https://app.example.org; one per line.",
+            "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks for, "
+            "within this list, the scope catalogue and what people tick.",
+            "application_type": "Browser and native apps cannot keep a secret: choose None below for them.",
+            "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save.",
+            "software_id": "The developers' own name for the app, the same in every installation.",
+            "introspection": "Which tokens the app may ask about at /oauth/introspect.",
+            "status": "Suspending kills every token at once, and going live again revives none.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = True
+        if self.instance.pk is not None:
+            self.initial["contacts"] = "\n".join(self.instance.contacts)
+            self.initial["grant_types"] = self.instance.grant_types or list(GRANT_TYPES)
+
+    def clean_contacts(self) -> list[str]:
+        """One address per line."""
+        return str(self.cleaned_data["contacts"]).split()
+
+    def clean_scope(self) -> str:
+        """Lines and spaces are the same."""
+        return " ".join(self.cleaned_data["scope"].split())
+
+    def clean_auto_approved_scope(self) -> str:
+        """Lines and spaces are the same."""
+        return " ".join(self.cleaned_data["auto_approved_scope"].split())
+
+    def _post_clean(self) -> None:
+        """Judge the client as a whole, by the same rules as every other door, and say each fault at its
+        field.
+        """
+        super()._post_clean()  # type: ignore[misc]  # django-stubs does not know it
+        if self.errors:
+            return
+        settle(self.instance)
+        for fault in faults(self.instance):
+            name, _, words = fault.partition(": ")
+            field = _FIELDS.get(name, name)
+            self.add_error(field if field in self.fields else None, words)

@@ -1,0 +1,40 @@
+"""What people allowed apps, and its withdrawal by staff."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from oauth.admin.read_only import ReadOnlyAdmin
+from oauth.models import Consent
+from oauth.revocation import revoke_all
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """One row per person, app and patient."""
+
+    list_display = ("created", "application", "user", "patient", "scope", "expires", "withdrawn")
+    list_filter = (
+        ("application", admin.RelatedOnlyFieldListFilter),
+        ("withdrawn", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("application", "user")
+    search_fields = ("user__username", "application__name", "application__client_id", "patient")
+    search_help_text = "User name, app name, client id or patient id"
+    date_hierarchy = "created"
+    ordering = ("-created",)
+    fields = ("application", "user", "patient", "scope", "created", "updated", "expires", "withdrawn")
+    actions = ("withdraw_selected",)
+
+    @admin.action(description="Withdraw the selected consents and revoke their tokens", permissions=["act"])
+    def withdraw_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """End these consents and every token that rests on them."""
+        with transaction.atomic():
+            chosen = list(queryset.values_list("pk", flat=True))
+            Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True).update(withdrawn=timezone.now())
+            count = revoke_all(consent__in=chosen)
+        messages.success(request, f"{len(chosen)} withdrawn, {count} tokens revoked.")

@@ -1,0 +1,129 @@
+"""Issued tokens: whose they are, what they allow, whether they live, and their end. The token itself is
+nowhere.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from oauth.admin.read_only import ReadOnlyAdmin
+from oauth.models import AccessToken, RefreshToken
+from oauth.revocation import revoke_all
+from oauth.token_liveness import alive
+
+
+class AliveFilter(admin.SimpleListFilter):
+    """Alive now, by the same rule that the FHIR API asks; or not any more."""
+
+    title = "state"
+    parameter_name = "alive"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The two states."""
+        return [("yes", "Alive"), ("no", "Dead")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The tokens in the chosen state."""
+        match self.value():
+            case "yes":
+                return alive(queryset)
+            case "no":
+                return queryset.exclude(pk__in=alive(queryset.model.objects.all()).values("pk"))
+            case _:
+                return queryset
+
+
+class TokenAdmin(ReadOnlyAdmin):
+    """What access tokens and refresh tokens share."""
+
+    list_display: tuple[str, ...] = (
+        "created",
+        "application",
+        "user",
+        "patient",
+        "scope",
+        "is_alive",
+        "expires",
+        "revoked",
+    )
+    list_display_links = ("created",)
+    list_filter: tuple[Any, ...] = (AliveFilter, ("application", admin.RelatedOnlyFieldListFilter), "created")
+    list_select_related = ("application", "user", "launch_context")
+    search_fields = (
+        "user__username",
+        "application__name",
+        "application__client_id",
+        "launch_context__patient",
+    )
+    search_help_text = "User name, app name, client id or patient id"
+    date_hierarchy = "created"
+    ordering = ("-created",)
+    fields: tuple[str, ...] = (
+        "application",
+        "user",
+        "patient",
+        "scope",
+        "is_alive",
+        "created",
+        "expires",
+        "revoked",
+        "auth_time",
+        "token_family",
+    )
+    actions = ("revoke_selected", "revoke_of_clients", "revoke_of_users")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Tokens, each with whether it is alive."""
+        tokens = super().get_queryset(request)
+        return tokens.annotate(living=Exists(alive(tokens.model.objects.filter(pk=OuterRef("pk")))))
+
+    @admin.display(description="patient")
+    def patient(self, token: Any) -> str:
+        """The id of the patient in context."""
+        return (token.launch_context.patient if token.launch_context else "") or "–"
+
+    @admin.display(description="alive", boolean=True)
+    def is_alive(self, token: Any) -> bool:
+        """Whether it works at this moment."""
+        return bool(token.living)
+
+    @admin.action(description="Revoke the selected tokens", permissions=["act"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """End these tokens; a refresh token takes with it all that came of the same authorization."""
+        count = 0
+        for token in queryset:
+            if isinstance(token, RefreshToken) and token.token_family:
+                count += revoke_all(token_family=token.token_family)
+            else:
+                rows = type(token).objects.filter(pk=token.pk, revoked__isnull=True)
+                count += rows.update(revoked=timezone.now())
+        self._tell(request, count)
+
+    @admin.action(description="Revoke every token of these clients", permissions=["act"])
+    def revoke_of_clients(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """End whatever the clients of these tokens hold."""
+        self._tell(request, revoke_all(application__in=queryset.values_list("application", flat=True)))
+
+    @admin.action(description="Revoke every token of these users", permissions=["act"])
+    def revoke_of_users(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """End whatever was given in the names of these tokens' users."""
+        users = queryset.filter(user__isnull=False).values_list("user", flat=True)
+        self._tell(request, revoke_all(user__in=users))
+
+    def _tell(self, request: HttpRequest, count: int) -> None:
+        messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(TokenAdmin):
+    """Access tokens."""
+
+    fields = (*TokenAdmin.fields, "jti")
+
+
+@admin.register(RefreshToken)
+class RefreshTokenAdmin(TokenAdmin):
+    """Refresh tokens."""

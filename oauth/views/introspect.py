@@ -1,0 +1,79 @@
+"""The two introspection endpoints: one work, two answers for a token that is not active."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from oauth.calling_client import Refused, bearer_may_introspect, calling_client
+from oauth.introspection import INACTIVE, INACTIVE_WITH_BLANKS, introspect
+from oauth.models import Application
+from oauth.posted_form import BadForm, read_form
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class IntrospectView(View):
+    """RFC 7662: `{"active": false}` and nothing else for whatever is not active.
+
+    https://www.rfc-editor.org/rfc/rfc7662#section-2
+    """
+
+    http_method_names = ["post"]
+    inactive: dict[str, Any] = INACTIVE
+    inactive_status = 200
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Answer about the token in the body to a caller who may ask."""
+        try:
+            form = _form(request)
+            only_of = _whose_tokens(request, form)
+        except Refused as refused:
+            return refused.response()
+        payload = introspect(form["token"], only_of)
+        status = 200 if payload else self.inactive_status
+        response = JsonResponse(payload or self.inactive, status=status)
+        response["Cache-Control"] = "no-store"
+        response["Pragma"] = "no-cache"
+        return response
+
+
+class TokenIntrospectView(IntrospectView):
+    """The older form: 404 and every member blank for whatever is not active."""
+
+    inactive = INACTIVE_WITH_BLANKS
+    inactive_status = 404
+
+
+def _form(request: HttpRequest) -> dict[str, str]:
+    try:
+        form = read_form(request)
+    except BadForm as fault:
+        raise Refused(400, "invalid_request", str(fault)) from fault
+    if not form.get("token"):
+        raise Refused(400, "invalid_request", "The parameter token is missing.")
+    return form
+
+
+def _whose_tokens(request: HttpRequest, form: dict[str, str]) -> Application | None:
+    """The client whose tokens the caller may ask about; None for every client's. Raises Refused."""
+    header = request.headers.get("Authorization", "")
+    if header.lower().startswith("bearer "):
+        if bearer_may_introspect(header):
+            return None
+        description = "The bearer token does not allow introspection."
+        challenge = 'Bearer error="invalid_token", scope="introspection"'
+        raise Refused(401, "invalid_token", description, challenge)
+    client = calling_client(request, form)
+    if not client.has_secrets:
+        raise Refused(
+            401, "invalid_client", "A public client cannot ask about tokens.", 'Basic realm="oauth"'
+        )
+    match client.introspection:
+        case Application.Introspection.ANY:
+            return None
+        case Application.Introspection.OWN:
+            return client
+        case _:
+            raise Refused(403, "unauthorized_client", "The client is not registered for introspection.")
