@@ -18,7 +18,8 @@ from fhir.search.types.string import StringRow
 from fhir.search.types.token import TokenRow
 
 SECURITY_CONTEXT = "security-context"
-"""The code under which a Binary's securityContext is in the reference index, though R4 has no such parameter."""
+"""The code under which a Binary's securityContext is in the reference index, though R4 has no such parameter.
+"""
 
 _BY_ADDRESS = frozenset({"_id", "_lastUpdated"})
 """Parameters that the Resource table answers itself."""
@@ -81,7 +82,7 @@ def _adder(parameter: registry.SearchParameter) -> _Add | None:
         case "token":
             return lambda rows, found: rows.tokens.update(token.index(resource_type, code, found))
         case "reference":
-            return lambda rows, found: rows.references.update(reference.index(key, found))
+            return lambda rows, found: _add_references(rows, resource_type, code, found)
         case "string":
             return lambda rows, found: rows.strings.extend(string.index(key, found).values())
         case "uri":
@@ -124,6 +125,18 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
     return rows
 
 
+def _add_references(rows: IndexRows, resource_type: str, code: str, found: list[Found]) -> None:
+    """Index what references point at, and the identifiers that some of them carry."""
+    rows.references |= reference.index(parameter_hash(resource_type, code), found)
+    identifiers = [
+        (value["identifier"], "Identifier")
+        for value, kind in found
+        if kind == "Reference" and "identifier" in value
+    ]
+    if identifiers:
+        rows.tokens |= token.index(resource_type, code + reference.IDENTIFIER, identifiers)
+
+
 def _own_patients(found: list[Found]) -> set[int]:
     """Return the digests of the patients here that the references name; other servers' patients do not count."""
     addresses = (
@@ -144,8 +157,8 @@ def _patients(found: list[Found]) -> set[int]:
 def _sole_patient(compartments: set[int], named: set[int]) -> int:
     """Return the one patient of the resource, NONE without any, MIXED where the column cannot tell.
 
-    Where it names a patient, a search for that patient and a right to that patient both hold for the resource,
-    and for no other patient; so either is answered from this column.
+    Where it names a patient, a search for that patient and a right to that patient both hold for the
+    resource, and for no other patient; so either is answered from this column.
     """
     if not compartments and not named:
         return NONE

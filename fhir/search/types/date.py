@@ -7,7 +7,14 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from fhir.enforcement import ALWAYS, Condition
 from fhir.expressions import Found
+from fhir.hashing import digest
+from fhir.outcome import BadRequest
+from fhir.registry import main_date
+from fhir.search.criteria import DATES, Asked, Criterion, Probe, any_of
+from fhir.search.modifiers import unknown_modifier
+from fhir.search.prefixes import split_prefix
 
 Span = tuple[int, int]
 """First and last microsecond since 1970, both included."""
@@ -93,7 +100,9 @@ def index(parameter_hash: int, found: list[Found]) -> set[tuple[int, int, int]]:
 
 
 def spans(found: Iterable[Found]) -> Iterator[Span]:
-    """Yield what each found value covers; values that say nothing about time (an Age, a text) are passed over."""
+    """Yield what each found value covers; values that say nothing about time (an Age, a text) are passed
+    over.
+    """
     for value, kind in found:
         covered = _covers(value, kind)
         if covered:
@@ -126,3 +135,87 @@ def _timing(value: dict[str, Any]) -> Span | None:
     if bounds:
         covered.append(bounds)
     return (min(low for low, _ in covered), max(high for _, high in covered)) if covered else None
+
+
+def criterion(asked: Asked) -> Criterion:
+    """What a date parameter asks: each value with its prefix compares the span it covers with the resource's.
+
+    Raises BadRequest for a value that is no date, and for a modifier.
+    """
+    if asked.modifier:
+        raise unknown_modifier(asked)
+    values = [_value(asked, text) for text in asked.values]
+    parameter = asked.parameter
+    if parameter.code == "_lastUpdated":
+        return Criterion(home=compare("{home}.last_updated", "{home}.last_updated", values), rank=60)
+    key = digest(parameter.resource_type, parameter.code)
+    inside = compare("x.low", "x.high", values)
+    probe = Probe(DATES, Condition(f"x.hash = %s AND {inside.sql}", (key, *inside.params)))
+    main = main_date(parameter.resource_type)
+    if main is None or main.code != parameter.code:
+        return Criterion((probe,), rank=60)
+    # A resource without a main date has zero in both columns; no date of a second's or coarser precision has.
+    within = compare("r.date", "r.high", values)
+    dated = Condition(f"{within.sql} AND (r.date <> 0 OR r.high <> 0)", within.params)
+    return Criterion((probe,), rank=60, main=dated, bound=_bound(values))
+
+
+def _value(asked: Asked, text: str) -> tuple[str, Span]:
+    """Return prefix and span of a value; a blank in it was a plus sign that nobody encoded."""
+    prefix, rest = split_prefix(text)
+    try:
+        covered = span(rest.replace(" ", "+"))
+    except DateError as error:
+        raise BadRequest(f"'{text}' is not a date for '{asked.name}'.") from error
+    if prefix == "ap":
+        # A tenth of the time between then and now, as the specification recommends.
+        now = (dt.datetime.now(tz=dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
+        margin = max(0, covered[0] - now, now - covered[1]) // 10
+        covered = (covered[0] - margin, covered[1] + margin)
+    return prefix, covered
+
+
+_COMPARISONS = {
+    "eq": "({low} >= %s AND {high} <= %s)",
+    "ne": "({low} < %s OR {high} > %s)",
+    "gt": "{high} > %s",
+    "lt": "{low} < %s",
+    "ge": "({low} >= %s OR {high} > %s)",
+    "le": "({low} < %s OR {high} <= %s)",
+    "sa": "{low} > %s",
+    "eb": "{high} < %s",
+    "ap": "({high} >= %s AND {low} <= %s)",
+}
+_ENDS = {"gt": (1,), "lt": (0,), "sa": (1,), "eb": (0,)}
+_BOUNDS = {
+    "eq": ("(r.date >= %s AND r.date <= %s)", (0, 1)),
+    "lt": ("r.date < %s", (0,)),
+    "le": ("r.date <= %s", (1,)),
+    "sa": ("r.date > %s", (1,)),
+    "eb": ("r.date < %s", (0,)),
+    "ap": ("r.date <= %s", (1,)),
+}
+
+
+def compare(low: str, high: str, values: list[tuple[str, Span]]) -> Condition:
+    """The condition that the span in these two columns compares as one of the values says.
+
+    https://hl7.org/fhir/R4/search.html#prefix (the second column of its table, with ranges)
+    """
+    return any_of(
+        Condition(
+            _COMPARISONS[prefix].format(low=low, high=high),
+            tuple(covered[end] for end in _ENDS.get(prefix, (0, 1))),
+        )
+        for prefix, covered in values
+    )
+
+
+def _bound(values: list[tuple[str, Span]]) -> Condition:
+    """What a comparison with the main date says of its low end alone, so that an index is read in part only."""
+    if any(prefix not in _BOUNDS for prefix, _ in values):
+        return ALWAYS
+    return any_of(
+        Condition(_BOUNDS[prefix][0], tuple(covered[end] for end in _BOUNDS[prefix][1]))
+        for prefix, covered in values
+    )

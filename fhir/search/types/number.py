@@ -1,7 +1,10 @@
 """Number parameters. https://hl7.org/fhir/R4/search.html#number"""
 
+from fhir.enforcement import Condition
 from fhir.expressions import Found
-from fhir.hashing import NONE
+from fhir.hashing import NONE, digest
+from fhir.search.criteria import QUANTITIES, Asked, Criterion, Probe, all_of
+from fhir.search.modifiers import unknown_modifier
 from fhir.search.types import quantity
 from fhir.search.types.quantity import QuantityRow
 
@@ -16,3 +19,12 @@ def index(parameter_hash: int, found: list[Found]) -> set[QuantityRow]:
         else:
             rows.add((parameter_hash, float(value), float(value), NONE, NONE, NONE))
     return rows
+
+
+def criterion(asked: Asked) -> Criterion:
+    """What a number parameter asks. Raises BadRequest for a value that is no number, and for a modifier."""
+    if asked.modifier:
+        raise unknown_modifier(asked)
+    key = Condition("x.hash = %s", (digest(asked.parameter.resource_type, asked.parameter.code),))
+    probes = (Probe(QUANTITIES, all_of((key, quantity.compare(asked, value)))) for value in asked.values)
+    return Criterion(tuple(probes), rank=55)

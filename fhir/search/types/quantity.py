@@ -3,11 +3,19 @@
 https://hl7.org/fhir/R4/search.html#quantity
 """
 
+import re
 import sys
+from decimal import Decimal
 from typing import Any
 
+from fhir.enforcement import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest
+from fhir.outcome import BadRequest
+from fhir.search.criteria import QUANTITIES, Asked, Criterion, Probe, all_of
+from fhir.search.escapes import split, unescape
+from fhir.search.modifiers import unknown_modifier
+from fhir.search.prefixes import split_prefix
 
 LARGEST = sys.float_info.max
 """Stands for no upper limit; its negative for no lower one."""
@@ -73,3 +81,76 @@ def _samples(value: dict[str, Any]) -> tuple[float, float] | None:
     factor = float(value.get("factor", 1))
     ends = sorted(float(origin) + factor * number for number in (min(numbers), max(numbers)))
     return ends[0], ends[1]
+
+
+def criterion(asked: Asked) -> Criterion:
+    """What a quantity parameter asks: number, number|system|code, or number||code, where code may be the
+    unit.
+
+    Raises BadRequest for a value of another form, and for a modifier.
+    """
+    if asked.modifier:
+        raise unknown_modifier(asked)
+    return Criterion(tuple(_probe(asked, value) for value in asked.values), rank=55)
+
+
+def _probe(asked: Asked, value: str) -> Probe:
+    parts = [unescape(part) for part in split(value, "|")]
+    if len(parts) not in (1, 3):
+        raise BadRequest(
+            f"'{value}' is not a quantity for '{asked.name}': number, number|system|code, number||code."
+        )
+    key = digest(asked.parameter.resource_type, asked.parameter.code)
+    conditions = [Condition("x.hash = %s", (key,)), compare(asked, parts[0])]
+    if len(parts) == 3:
+        conditions.append(_unit(parts[1], parts[2]))
+    return Probe(QUANTITIES, all_of(conditions))
+
+
+def _unit(system: str, code: str) -> Condition:
+    if system and code:
+        return Condition("x.system = %s AND x.code = %s", (digest(system), digest(code)))
+    if system:
+        return Condition("x.system = %s", (digest(system),))
+    if code:
+        return Condition("(x.code = %s OR x.unit = %s)", (digest(code), digest(code)))
+    return Condition("1 = 1")
+
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_COMPARISONS = {
+    "eq": ("(x.low >= %s AND x.low < %s AND x.high < %s)", "low", "high", "high"),
+    "ne": ("(x.low < %s OR x.high >= %s)", "low", "high"),
+    "gt": ("x.high > %s", "exact"),
+    "lt": ("x.low < %s", "exact"),
+    "ge": ("x.high >= %s", "exact"),
+    "le": ("x.low <= %s", "exact"),
+    "sa": ("x.low > %s", "exact"),
+    "eb": ("x.high < %s", "exact"),
+    "ap": ("(x.high >= %s AND x.low <= %s)", "near", "far"),
+}
+
+
+def compare(asked: Asked, text: str) -> Condition:
+    """The condition that a row's number compares as a value with its prefix says.
+
+    `eq` and `ne` count half a unit of the last digit written to either side, `ap` a tenth of the value;
+    the others take the number as exact. Raises BadRequest if it is no number.
+    https://hl7.org/fhir/R4/search.html#number
+    """
+    prefix, digits = split_prefix(text)
+    if not _NUMBER.fullmatch(digits) or abs(float(digits)) > LARGEST:
+        raise BadRequest(f"'{text}' is not a number for '{asked.name}'.")
+    number = Decimal(digits)
+    exponent = number.as_tuple().exponent
+    half = Decimal(5).scaleb(int(exponent) - 1)
+    tenth = abs(number) / 10
+    ends = {
+        "exact": number,
+        "low": number - half,
+        "high": number + half,
+        "near": number - tenth,
+        "far": number + tenth,
+    }
+    sql, *names = _COMPARISONS[prefix]
+    return Condition(sql, tuple(float(ends[name]) for name in names))

@@ -1,12 +1,20 @@
 """Reference parameters: what a resource points at. https://hl7.org/fhir/R4/search.html#reference"""
 
+import re
 from typing import Any
 
 from django.conf import settings
 
 from fhir.elements import is_resource_type
+from fhir.enforcement import Condition
 from fhir.expressions import Found
-from fhir.hashing import NONE, digest
+from fhir.hashing import NONE, digest, reference_key
+from fhir.outcome import BadRequest
+from fhir.registry import SearchParameter, patient_parameter
+from fhir.search.criteria import REFERENCES, Asked, Criterion, Probe
+from fhir.search.escapes import unescape
+from fhir.search.modifiers import unknown_modifier
+from fhir.search.types import token
 
 ReferenceRow = tuple[int, int]
 """(hash, target)"""
@@ -15,7 +23,8 @@ ReferenceRow = tuple[int, int]
 def own_address(text: str) -> str | None:
     """Return "Type/id" if `text` is a reference to a resource here: relative, or absolute under our own base.
 
-    A version suffix is dropped. None for everything else: fragments, URNs, other servers, conditional references.
+    A version suffix is dropped. None for everything else: fragments, URNs, other servers, conditional
+    references.
     """
     base = f"{settings.FHIR_BASE}/"
     if text.startswith(base):
@@ -30,12 +39,14 @@ def own_address(text: str) -> str | None:
 
 
 def target_key(text: str) -> int:
-    """Return the digest under which a reference's target is indexed: of "Type/id" if it is here, else of the text."""
+    """Return the digest that a reference's target is indexed by: of "Type/id" if it is here, else of the
+    text.
+    """
     return digest(own_address(text) or text)
 
 
 def index(parameter_hash: int, found: list[Found]) -> set[ReferenceRow]:
-    """Return the rows of the references found; one that has no literal target gives a row with the target NONE."""
+    """Return the rows of the references found; one without a literal target gives a row with the target NONE."""
     rows: set[ReferenceRow] = set()
     for value, kind in found:
         for text in _literals(value, kind):
@@ -44,7 +55,7 @@ def index(parameter_hash: int, found: list[Found]) -> set[ReferenceRow]:
 
 
 def _literals(value: Any, kind: str) -> tuple[str, ...]:
-    """Return the texts a value is found by: a canonical with a version also without it, a contained one by none."""
+    """Return the texts a value is found by: a canonical with a version also without it, a fragment by none."""
     match kind:
         case "Reference":
             text = value.get("reference", "")
@@ -54,3 +65,74 @@ def _literals(value: Any, kind: str) -> tuple[str, ...]:
             return (value, bare) if bare != value else (value,)
         case _:
             return ("",)
+
+
+IDENTIFIER = ":identifier"
+"""What is added to a parameter's code to find references by the identifier in them, which are tokens."""
+
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def criterion(asked: Asked) -> Criterion:
+    """What a reference parameter asks: an id, Type/id, an absolute URL here or elsewhere, or a canonical URL.
+
+    A resource type as modifier says what an id is of; `:identifier` compares the reference's own identifier.
+    Raises BadRequest for an id that could be of no type, a contradicting type, or another modifier.
+    """
+    parameter = asked.parameter
+    if asked.modifier == "identifier":
+        code = parameter.code + IDENTIFIER
+        return Criterion(
+            tuple(token.probe(parameter.resource_type, code, text) for text in asked.values), rank=15
+        )
+    if asked.modifier and asked.modifier not in parameter.targets:
+        raise unknown_modifier(asked)
+    targets = [key for text in asked.values for key in _targets(asked, unescape(text))]
+    key = digest(parameter.resource_type, parameter.code)
+    probes = tuple(
+        Probe(
+            REFERENCES, Condition("x.hash = %s AND x.target = %s", (key, target)), ordered=True, unique=True
+        )
+        for target in dict.fromkeys(targets)
+    )
+    patient = targets[0] if len(targets) == 1 and _names_patient(asked) else NONE
+    return Criterion(probes, rank=40 if patient else 25, patient=patient)
+
+
+def _targets(asked: Asked, text: str) -> list[int]:
+    """Return the digests of what a value may mean: several where it is an id and the types are not told."""
+    address = own_address(text)
+    if address is not None:
+        if asked.modifier and not address.startswith(f"{asked.modifier}/"):
+            raise BadRequest(f"'{text}' is not a {asked.modifier}, as '{asked.name}' says it is.")
+        return [digest(address)]
+    if _ID.fullmatch(text) and not _is_canonical(asked.parameter):
+        return [reference_key(each, text) for each in _types(asked)]
+    if not text or (asked.modifier and ":" not in text):
+        raise BadRequest(f"'{text}' is not a reference for '{asked.name}'.")
+    return [digest(text)]
+
+
+def _types(asked: Asked) -> tuple[str, ...]:
+    if asked.modifier:
+        return (asked.modifier,)
+    # `patient` may only lead to patients, whatever else its definition, shared by many types, lists.
+    return ("Patient",) if asked.parameter.code == "patient" else asked.parameter.targets
+
+
+def _is_canonical(parameter: SearchParameter) -> bool:
+    return "Reference" not in parameter.element_types
+
+
+def _names_patient(asked: Asked) -> bool:
+    """Whether this parameter, asked for one value, asks for one patient here by the element that names the
+    patient.
+    """
+    named = patient_parameter(asked.parameter.resource_type)
+    if named is None or asked.parameter.code not in (named.code, *named.same_path):
+        return False
+    text = unescape(asked.values[0])
+    address = own_address(text)
+    if address is not None:
+        return address.startswith("Patient/")
+    return bool(_ID.fullmatch(text)) and _types(asked) == ("Patient",)

@@ -8,9 +8,14 @@ from functools import cache, lru_cache
 from typing import Any
 
 from fhir.elements import element, value_sets
+from fhir.enforcement import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest
-from fhir.registry import search_parameter
+from fhir.outcome import BadRequest
+from fhir.registry import SearchParameter, search_parameter
+from fhir.search.criteria import TOKENS, Asked, Criterion, Probe
+from fhir.search.escapes import split, unescape
+from fhir.search.modifiers import unknown_modifier
 
 TokenRow = tuple[int, int]
 """(hash, system)"""
@@ -27,8 +32,8 @@ def _known_digest(*parts: str) -> int:
 def index(resource_type: str, code: str, found: list[Found]) -> set[TokenRow]:
     """Return the rows of the values that the parameter `code` finds in one resource.
 
-    One for each value, keyed by type, parameter and value; and one for each system, keyed by type and parameter
-    alone, which answers `system|` and `:missing`.
+    One for each value, keyed by type, parameter and value; and one for each system, keyed by type and
+    parameter alone, which answers `system|` and `:missing`.
     """
     rows: set[TokenRow] = set()
     present = _known_digest(resource_type, code)
@@ -67,7 +72,9 @@ def _tokens(value: Any, kind: str, resource_type: str, code: str) -> Iterator[tu
 
 @cache
 def implied_systems(resource_type: str, code: str) -> dict[str, str]:
-    """Return value → code system for the plain codes that this parameter finds: their required binding names it."""
+    """Return value → code system for the plain codes that this parameter finds, as their required binding
+    says.
+    """
     parameter = search_parameter(resource_type, code)
     found: dict[str, str] = {}
     for path in parameter.element_paths if parameter else ():
@@ -76,3 +83,43 @@ def implied_systems(resource_type: str, code: str) -> dict[str, str]:
             for each in codes:
                 found.setdefault(each, system)
     return found
+
+
+def criterion(asked: Asked) -> Criterion:
+    """What a token parameter asks: `code`, `system|code`, `|code` (no system) or `system|` (any code of it).
+
+    Understands the modifier `:not`. Raises BadRequest for a value without code and system, or another
+    modifier.
+    """
+    if asked.modifier not in ("", "not"):
+        raise unknown_modifier(asked)
+    parameter = asked.parameter
+    probes = tuple(probe(parameter.resource_type, parameter.code, value) for value in asked.values)
+    return Criterion(probes, negated=asked.modifier == "not", rank=_rank(parameter))
+
+
+def probe(resource_type: str, code: str, value: str) -> Probe:
+    """Return where the index has one value, which may still have escapes. Raises BadRequest if it says
+    nothing.
+    """
+    parts = [unescape(part) for part in split(value, "|")]
+    if len(parts) > 2 or not any(parts):
+        raise BadRequest(f"'{value}' is not a token: it should be code, system|code, |code or system|.")
+    token = parts[-1]
+    key = digest(resource_type, code, token) if token else digest(resource_type, code)
+    if len(parts) == 1:
+        return Probe(TOKENS, Condition("x.hash = %s", (key,)), ordered=True)
+    system = digest(parts[0]) if parts[0] else NONE
+    return Probe(TOKENS, Condition("x.hash = %s AND x.system = %s", (key, system)), ordered=True, unique=True)
+
+
+def _rank(parameter: SearchParameter) -> int:
+    """Guess how few resources have one value: identifiers tell one from all, a status hardly narrows a
+    search.
+    """
+    kinds = set(parameter.element_types)
+    if kinds & {"Identifier", "ContactPoint"}:
+        return 10
+    if kinds <= {"code", "boolean"}:
+        return 70
+    return 65 if parameter.code == "category" or parameter.code.startswith("_") else 30

@@ -1,0 +1,63 @@
+"""search: the resources of a type that match. https://hl7.org/fhir/R4/http.html#search"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.conf import settings
+
+from fhir.enforcement import require
+from fhir.exchange import Answer, Request
+from fhir.outcome import BadRequest, Issue, UnsupportedMediaType
+from fhir.search import engine
+from fhir.search.bundle import searchset
+from fhir.search.engine import Page
+from fhir.search.include import included
+from fhir.search.query import Query, parse
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def search(request: Request) -> Answer:
+    """A page of the matches as a searchset Bundle.
+
+    Raises Forbidden where no right allows to search this type, BadRequest for what is not understood; an
+    unknown parameter only under `Prefer: handling=strict` (https://hl7.org/fhir/R4/search.html#errors).
+    """
+    require(request.access, request.type, "s")
+    query = parse(request.type, request.query, strict=False)
+    if query.ignored and request.prefer.get("handling") == "strict":
+        raise BadRequest(" ".join(query.ignored), code="not-supported")
+    said = [Issue("warning", "not-supported", sentence) for sentence in query.ignored]
+    if query.count == 0:
+        return Answer(200, searchset(query, (), (), engine.count(request.access, query), "", said))
+    size = min(query.count or settings.FHIR_PAGE_SIZE, settings.FHIR_MAX_PAGE_SIZE)
+    page = engine.page(request.access, query, size, counted=query.total != "none")
+    others, complete = included(request.access, query.includes, page.hits) if query.includes else ([], True)
+    if not complete:
+        said.append(
+            Issue("warning", "incomplete", "More resources were to be included than one answer holds.")
+        )
+    return Answer(200, searchset(query, page.hits, others, _total(query, page), page.cursor, said))
+
+
+def search_posted(request: Request) -> Answer:
+    """The same with the parameters in the body, those of the URL coming first.
+
+    Raises UnsupportedMediaType unless the body is a form, and as `search` does.
+    """
+    media = request.content_type.partition(";")[0].strip().lower()
+    if request.body and media != _FORM:
+        raise UnsupportedMediaType(f"The parameters of _search are sent as {_FORM}.")
+    try:
+        form = request.body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The form is not valid UTF-8.") from error
+    return search(replace(request, query="&".join(part for part in (request.query, form) if part)))
+
+
+def _total(query: Query, page: Page) -> int | None:
+    """The number of matches if it was counted, or if all of them are on this page."""
+    if page.total is None and not page.cursor and not query.cursor:
+        return len(page.hits)
+    return page.total

@@ -1,0 +1,133 @@
+"""Where a search starts: the one index that is walked, cut into branches of which each can be walked in
+order.
+
+Every other criterion is a probe for the resource at hand, by the key of its index: (hash, patient, date,
+id). So a page costs some rows of one index for each branch, however many resources there are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fhir.access import Access
+from fhir.enforcement import ALWAYS, TYPE_NUMBERS, Condition, visible
+from fhir.hashing import MIXED, NONE, reference_key
+from fhir.registry import compartment_class
+from fhir.search.criteria import TOKENS, Criterion, Probe, all_of, any_of
+
+MOST_BRANCHES = 16
+"""More alternatives than these are looked up together and then sorted."""
+
+_RESOURCES = (
+    "SELECT id, patient, date, fhir_id, last_updated FROM fhir_resource WHERE type = %s AND NOT deleted"
+)
+_COMPARTMENT = (
+    "SELECT c.resource_id AS id, f.patient, c.date, f.fhir_id, f.last_updated FROM fhir_compartment c "
+    "JOIN fhir_resource f ON f.id = c.resource_id WHERE c.patient = %s AND c.type = %s"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Resources that match: those of `source` (a SELECT that becomes the alias r) for which `where` holds.
+
+    `home` is the alias that has fhir_resource's columns, empty if it has to be joined. `unique`: no
+    resource twice.
+    """
+
+    source: Condition
+    where: Condition
+    home: str
+    unique: bool
+
+
+def branches(access: Access, resource_type: str, criteria: tuple[Criterion, ...]) -> list[Branch]:
+    """Return the branches whose union are the resources that match all criteria and that `access` may find."""
+    reach = visible(access, resource_type, "s")
+    start = _start(criteria)
+    asked = next((each for each in criteria if each.patient != NONE), None)
+    patient = asked.patient if asked else _only_patient(access, resource_type)
+    if start is None:
+        source, where = (
+            _unguided(resource_type, patient if asked is None else NONE),
+            _filters(criteria, False),
+        )
+        return [Branch(source, all_of((reach, where)), "r", True)]
+    rest = tuple(each for each in criteria if each is not start)
+    if patient == NONE or start is asked:
+        return [_branch(probe, reach, ALWAYS, rest) for probe in _probes(start)]
+    return list(_split(start, rest, reach, asked, patient))
+
+
+def _split(
+    start: Criterion, rest: tuple[Criterion, ...], reach: Condition, asked: Criterion | None, patient: int
+) -> Iterator[Branch]:
+    """Yield the branches for one patient: the rows that name the patient, and those that cannot."""
+    besides = tuple(each for each in rest if each is not asked)
+    for probe in _probes(start):
+        yield _branch(probe, reach, Condition("x.patient = %s", (patient,)), besides)
+        yield _branch(probe, reach, Condition("x.patient = %s", (MIXED,)), rest)
+
+
+def _start(criteria: tuple[Criterion, ...]) -> Criterion | None:
+    """The criterion whose rows are walked; None to walk the resources themselves."""
+    if any(each.starts_there for each in criteria):
+        return None
+    able = [each for each in criteria if each.probes and not each.negated and each.main is None]
+    return min(able, key=lambda each: each.rank, default=None)
+
+
+def _only_patient(access: Access, resource_type: str) -> int:
+    """The one patient whose compartment is all that `access` finds of this type, else NONE."""
+    rules = access.rules_for(resource_type, "s")
+    if compartment_class(resource_type) != "compartment" or any(rule.patients is None for rule in rules):
+        return NONE
+    patients = frozenset[str]().union(*(rule.patients or () for rule in rules))
+    return reference_key("Patient", next(iter(patients))) if len(patients) == 1 else NONE
+
+
+def _unguided(resource_type: str, patient: int) -> Condition:
+    """All resources of a type, or those in the compartment of one patient."""
+    if patient == NONE:
+        return Condition(_RESOURCES, (resource_type,))
+    return Condition(_COMPARTMENT, (patient, TYPE_NUMBERS[resource_type]))
+
+
+def _probes(start: Criterion) -> tuple[Probe, ...]:
+    if len(start.probes) <= MOST_BRANCHES:
+        return start.probes
+    return (
+        Probe(
+            start.probes[0].table, any_of(Condition(f"({p.where.sql})", p.where.params) for p in start.probes)
+        ),
+    )
+
+
+def _branch(probe: Probe, reach: Condition, patient: Condition, rest: tuple[Criterion, ...]) -> Branch:
+    with_high = probe.table == TOKENS
+    columns = "x.resource_id AS id, x.patient, x.date" + (", x.high" if with_high else "")
+    inner = all_of((probe.where, patient))
+    source = Condition(f"SELECT {columns} FROM {probe.table} x WHERE {inner.sql}", inner.params)  # noqa: S608
+    return Branch(source, all_of((reach, _filters(rest, with_high))), "", probe.unique)
+
+
+def _filters(criteria: tuple[Criterion, ...], with_high: bool) -> Condition:
+    return all_of(_filter(each, with_high) for each in criteria)
+
+
+def _filter(criterion: Criterion, with_high: bool) -> Condition:
+    """What a criterion says of a resource that was found by another one."""
+    if criterion.home is not None:
+        return criterion.home
+    if criterion.main is not None and with_high:
+        return all_of((criterion.bound, criterion.main))
+    found = any_of(
+        Condition(
+            f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "  # noqa: S608
+            "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id)",
+            probe.where.params,
+        )
+        for probe in criterion.probes
+    )
+    if criterion.negated:
+        return Condition(f"NOT {found.sql}", found.params)
+    return all_of((criterion.bound, found))

@@ -1,0 +1,61 @@
+"""The searchset Bundle, put together from texts as they are stored: none of them is parsed.
+
+https://hl7.org/fhir/R4/bundle.html#searchset
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from fhir.jsontext import serialise
+from fhir.outcome import Issue, outcome
+from fhir.search.engine import Hit
+from fhir.search.query import Query
+
+
+def searchset(
+    query: Query,
+    matches: Sequence[Hit],
+    others: Sequence[Hit],
+    total: int | None,
+    cursor: str,
+    said: Iterable[Issue],
+) -> str:
+    """Return the Bundle's text: matches in their order, then what was included, then what there is to say.
+
+    `total` None leaves it out. `cursor` makes the link to the next page, empty for none.
+    """
+    parts = ['{"resourceType":"Bundle","type":"searchset"']
+    if total is not None:
+        parts.append(f',"total":{total}')
+    parts.append(f',"link":[{_links(query, cursor)}]')
+    entries = [_entry(hit, "match") for hit in matches] + [_entry(hit, "include") for hit in others]
+    issues = tuple(said)
+    if issues:
+        entries.append(f'{{"resource":{serialise(outcome(issues)).decode()},"search":{{"mode":"outcome"}}}}')
+    if entries:
+        parts.append(f',"entry":[{",".join(entries)}]')
+    parts.append("}")
+    return "".join(parts)
+
+
+def _entry(hit: Hit, mode: str) -> str:
+    url = f"{settings.FHIR_BASE}/{hit.type}/{hit.fhir_id}"
+    return f'{{"fullUrl":"{url}","resource":{hit.text},"search":{{"mode":"{mode}"}}}}'
+
+
+def _links(query: Query, cursor: str) -> str:
+    """The link to this page and the one to the next: the query as it was understood, and a place in its
+    order.
+    """
+    here = (*query.used, ("_cursor", query.cursor)) if query.cursor else query.used
+    links = [{"relation": "self", "url": _url(query.type, here)}]
+    if cursor:
+        links.append({"relation": "next", "url": _url(query.type, (*query.used, ("_cursor", cursor)))})
+    return ",".join(serialise(link).decode() for link in links)
+
+
+def _url(resource_type: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    address = f"{settings.FHIR_BASE}/{resource_type}"
+    return f"{address}?{urlencode(pairs, safe=':,|$/-')}" if pairs else address

@@ -1,0 +1,147 @@
+"""From a query to a page of resources, in one statement: guard, visibility, criteria, order, texts and total."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from fhir.access import Access
+from fhir.enforcement import AccessLapsed, Condition, guard
+from fhir.search.branches import Branch, branches
+from fhir.search.criteria import all_of
+from fhir.search.meaning import criterion
+from fhir.search.query import Query
+from fhir.search.sorting import Order, behind, order_of, read_cursor, write_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A resource of the answer: the three columns that its index rows share, its address, and its stored
+    text.
+    """
+
+    number: int
+    patient: int
+    date: int
+    type: str
+    fhir_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the matches. `total` None where it was not counted, `cursor` empty where nothing follows."""
+
+    hits: tuple[Hit, ...]
+    total: int | None
+    cursor: str
+
+
+def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
+    """Return up to `size` matches that `access` may find, from the query's cursor on; `counted`: and their
+    number.
+
+    Raises AccessLapsed where the guard does not hold, BadRequest for a value or cursor that is not
+    understood.
+    """
+    order = order_of(query)
+    found = branches(access, query.type, tuple(criterion(asked) for asked in query.asked))
+    where = behind(order, read_cursor(order, query.cursor)) if query.cursor else None
+    inner = _ordered(found, order, where, size + 1)
+    alive = guard(access)
+    total = _count(found) if counted else Condition("NULL")
+    keys = "".join(f"p.k{place}, " for place in range(len(order.keys)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.fhir_id, f.text "  # noqa: S608
+            f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total) g "
+            f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
+            f"ORDER BY {order.clause('p.')}",
+            (*alive.params, *total.params, *inner.params),
+        )
+        rows = cursor.fetchall()
+    if not rows[0][0]:
+        raise AccessLapsed
+    return _page(query, order, rows, size)
+
+
+def _page(query: Query, order: Order, rows: list[tuple[object, ...]], size: int) -> Page:
+    width = len(order.keys)
+    hits = [
+        Hit(*row[2 + width : 5 + width], query.type, *row[5 + width :])
+        for row in rows
+        if row[2 + width] is not None
+    ]  # type: ignore[arg-type]
+    cursor = ""
+    if len(hits) > size > 0:
+        cursor = write_cursor(order, rows[size - 1][2 : 2 + width], hits[size - 1].number)
+    total = rows[0][1]
+    return Page(tuple(hits[:size]), total if isinstance(total, int) else None, cursor)
+
+
+def count(access: Access, query: Query) -> int:
+    """Return how many resources match that `access` may find. Raises as `page` does."""
+    order_of(query)
+    total = _count(branches(access, query.type, tuple(criterion(asked) for asked in query.asked)))
+    alive = guard(access)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {alive.sql} AS alive, {total.sql} AS total",
+            (*alive.params, *total.params),
+        )
+        holds, number = cursor.fetchone()
+    if not holds:
+        raise AccessLapsed
+    return int(number)
+
+
+def _ordered(found: list[Branch], order: Order, where: Condition | None, limit: int) -> Condition:
+    """The first rows of each branch, and of these the first of all."""
+    parts = [_first(branch, order, where, limit) for branch in found]
+    if len(parts) == 1:
+        return parts[0]
+    union = " UNION ".join(f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))
+    params = tuple(value for part in parts for value in part.params)
+    return Condition(f"{union} ORDER BY {order.clause('')} LIMIT %s", (*params, limit))
+
+
+def _first(branch: Branch, order: Order, where: Condition | None, limit: int) -> Condition:
+    """The first rows of a branch: the keys k0, k1 …, and the columns id, patient and date."""
+    keys = _all_keys(order)
+    tables, conditions = _from(branch, order, where)
+    distinct = "" if branch.unique else "DISTINCT "
+    return Condition(
+        f"SELECT {distinct}{keys.sql}, r.id, r.patient, r.date {tables.sql}{conditions.sql} "
+        f"ORDER BY {order.clause('')} LIMIT %s".replace("{home}", branch.home or "h"),
+        (*keys.params, *tables.params, *conditions.params, limit),
+    )
+
+
+def _all_keys(order: Order) -> Condition:
+    """The select list of the keys, named k0, k1 …"""
+    words = ", ".join(f"{key.expression.sql} AS k{place}" for place, key in enumerate(order.keys))
+    return Condition(words, tuple(value for key in order.keys for value in key.expression.params))
+
+
+def _from(branch: Branch, order: Order | None, where: Condition | None) -> tuple[Condition, Condition]:
+    """The FROM and WHERE of a branch."""
+    conditions = all_of(each for each in (branch.where, where) if each is not None)
+    needs_home = "{home}" in conditions.sql or (order is not None and order.needs_home)
+    join = " JOIN fhir_resource h ON h.id = r.id" if needs_home and not branch.home else ""
+    return (
+        Condition(f"FROM ({branch.source.sql}) r{join} WHERE ", branch.source.params),
+        conditions,
+    )
+
+
+def _count(found: list[Branch]) -> Condition:
+    """A subselect with the number of resources in all branches together."""
+    parts = []
+    for branch in found:
+        tables, conditions = _from(branch, None, None)
+        text = f"SELECT r.id {tables.sql}{conditions.sql}".replace("{home}", branch.home or "h")
+        parts.append(Condition(text, (*tables.params, *conditions.params)))
+    params = tuple(value for part in parts for value in part.params)
+    union = " UNION ".join(part.sql for part in parts)
+    if len(parts) == 1 and not found[0].unique:
+        union = union.replace("SELECT r.id", "SELECT DISTINCT r.id", 1)
+    return Condition(f"(SELECT COUNT(*) FROM ({union}) u)", params)  # noqa: S608

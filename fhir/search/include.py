@@ -1,0 +1,109 @@
+"""Adds what `_include` and `_revinclude` ask for: one statement for a page, and one for each further round of
+`:iterate`. Every resource that is added is within reach of the access itself, however it was found.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.conf import settings
+from django.db import connection
+
+from fhir.access import Access
+from fhir.enforcement import ALWAYS, NEVER, Condition, visible
+from fhir.hashing import digest, reference_key
+from fhir.search.criteria import any_of
+from fhir.search.engine import Hit
+from fhir.search.include_values import Include
+from fhir.search.rowsets import among, rows_of
+
+ROUNDS = 8
+"""How often `:iterate` goes on from what it has found."""
+
+_COLUMNS = "r.id, r.patient, r.date, r.type, r.fhir_id, r.text"
+
+
+def included(access: Access, includes: Sequence[Include], hits: Sequence[Hit]) -> tuple[list[Hit], bool]:
+    """Return the resources to add to `hits`, none twice and none of `hits`, and whether these are all.
+
+    At most as many are added as the largest page may have.
+    """
+    seen = {hit.number for hit in hits}
+    found: list[Hit] = []
+    latest: Sequence[Hit] = hits
+    due: Sequence[Include] = includes
+    for _ in range(ROUNDS):
+        room = settings.FHIR_MAX_PAGE_SIZE - len(found)
+        fresh = {hit.number: hit for hit in _round(access, due, latest, room + 1) if hit.number not in seen}
+        if len(fresh) > room:
+            return [*found, *list(fresh.values())[:room]], False
+        seen |= fresh.keys()
+        latest = list(fresh.values())
+        found += latest
+        due = [each for each in includes if each.iterate]
+        if not latest or not due:
+            return found, True
+    return found, False
+
+
+def _round(access: Access, includes: Sequence[Include], hits: Sequence[Hit], limit: int) -> list[Hit]:
+    parts = [part for each in includes if (part := _part(access, each, hits)) is not NEVER]
+    if not parts:
+        return []
+    params = tuple(value for part in parts for value in part.params)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{' UNION '.join(part.sql for part in parts)} LIMIT %s", (*params, limit))
+        return [Hit(*row) for row in cursor.fetchall()]
+
+
+def _part(access: Access, include: Include, hits: Sequence[Hit]) -> Condition:
+    """The SELECT of what one include adds to these resources; NEVER if that can be nothing."""
+    hashes = among([digest(include.source, parameter.code) for parameter in include.parameters])
+    if include.reverse:
+        starts = [hit for hit in hits if include.target in ("", hit.type)]
+        reach = visible(access, include.source, "s")
+        return NEVER if reach is NEVER or not starts else _pointing(hashes, starts, reach)
+    starts = [hit for hit in hits if hit.type == include.source]
+    targets = {target for parameter in include.parameters for target in parameter.targets}
+    reach = _readable(access, targets & {include.target} if include.target else targets)
+    return NEVER if reach is NEVER or not starts else _pointed_at(hashes, starts, reach)
+
+
+def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Condition:
+    keys = among([reference_key(hit.type, hit.fhir_id) for hit in targets])
+    return Condition(
+        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "  # noqa: S608
+        f"WHERE x.hash {hashes.sql} AND x.target {keys.sql}) AND NOT r.deleted AND {reach.sql}",
+        (*hashes.params, *keys.params, *reach.params),
+    )
+
+
+def _pointed_at(hashes: Condition, sources: Sequence[Hit], reach: Condition) -> Condition:
+    rows = rows_of("p(id, patient, date)", [(hit.number, hit.patient, hit.date) for hit in sources])
+    return Condition(
+        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE r.key IN (SELECT x.target FROM {rows.sql} "  # noqa: S608
+        f"JOIN fhir_referenceindex x ON x.hash {hashes.sql} AND x.patient = p.patient AND x.date = p.date "
+        f"AND x.resource_id = p.id) AND NOT r.deleted AND {reach.sql}",
+        (*rows.params, *hashes.params, *reach.params),
+    )
+
+
+def _readable(access: Access, types: Iterable[str]) -> Condition:
+    """The condition that `r` is of one of these types and within reach, by reading or by searching."""
+    groups: dict[Condition, list[str]] = {}
+    for resource_type in sorted(types):
+        reach = _either(visible(access, resource_type, "r"), visible(access, resource_type, "s"))
+        if reach is not NEVER:
+            groups.setdefault(reach, []).append(resource_type)
+    if not groups:
+        return NEVER
+    return any_of(
+        Condition(f"(r.type IN ({', '.join(['%s'] * len(names))}) AND {reach.sql})", (*names, *reach.params))
+        for reach, names in groups.items()
+    )
+
+
+def _either(one: Condition, other: Condition) -> Condition:
+    if ALWAYS in (one, other):
+        return ALWAYS
+    if other is NEVER or one == other:
+        return one
+    return other if one is NEVER else any_of((one, other))

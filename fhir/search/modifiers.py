@@ -1,0 +1,48 @@
+"""What can stand behind a parameter's name. https://hl7.org/fhir/R4/search.html#modifiers"""
+
+from fhir.enforcement import Condition
+from fhir.hashing import digest
+from fhir.outcome import BadRequest
+from fhir.search.criteria import DATES, QUANTITIES, REFERENCES, STRINGS, TOKENS, Asked, Criterion, Probe
+
+UNDERSTOOD: dict[str, tuple[str, ...]] = {
+    "token": ("missing", "not"),
+    "string": ("missing", "exact", "contains"),
+    "uri": ("missing", "below", "above"),
+    "reference": ("missing", "identifier"),
+    "date": ("missing",),
+    "number": ("missing",),
+    "quantity": ("missing",),
+}
+"""The modifiers that work, by the type of parameter; for references also the name of a resource type."""
+
+_TABLES = {
+    "token": TOKENS,
+    "string": STRINGS,
+    "uri": STRINGS,
+    "reference": REFERENCES,
+    "date": DATES,
+    "number": QUANTITIES,
+    "quantity": QUANTITIES,
+}
+
+
+def unknown_modifier(asked: Asked) -> BadRequest:
+    """Return the refusal of a modifier that does not exist here: to ignore it would change what was asked."""
+    return BadRequest(
+        f"The modifier ':{asked.modifier}' is not supported on '{asked.parameter.code}' ({asked.parameter.type}).",
+        code="not-supported",
+    )
+
+
+def missing(asked: Asked) -> Criterion:
+    """What `:missing` asks: `true` for resources without a value, `false` for those with one.
+
+    Every value leaves a row whose hash is that of type and parameter. Raises BadRequest for any other word.
+    """
+    if asked.values not in (("true",), ("false",)):
+        raise BadRequest(f"'{asked.name}' takes true or false.")
+    parameter = asked.parameter
+    key = digest(parameter.resource_type, parameter.code)
+    probe = Probe(_TABLES[parameter.type], Condition("x.hash = %s", (key,)))
+    return Criterion((probe,), negated=asked.values == ("true",), rank=85)

@@ -1,0 +1,157 @@
+"""Reads a query string: what is asked of resources, and how the answer is to look.
+
+https://hl7.org/fhir/R4/search.html
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from fhir.outcome import BadRequest
+from fhir.registry import SearchParameter, search_parameter
+from fhir.search.criteria import Asked
+from fhir.search.escapes import split
+from fhir.search.include_values import Include, parse_include
+from fhir.search.modifiers import UNDERSTOOD
+
+Total = Literal["none", "accurate", "estimate"]
+
+LARGEST_QUERY = 200
+"""How many parameters, and values of one parameter, a query may have."""
+
+_ELSEWHERE = frozenset({"_format", "_pretty"})
+"""Parameters of the answer's form, which others read."""
+_RESULT = frozenset(
+    ["_sort", "_count", "_include", "_revinclude", "_summary", "_total", "_elements", "_contained", "_containedType", "_cursor"]
+)
+_NO_EFFECT = {"_summary": "false", "_contained": "false", "_containedType": "container"}
+"""Values that ask for what is done anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key to sort by: a search parameter, and whether the greatest comes first."""
+
+    parameter: SearchParameter
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of one resource type. `count` None means the usual page size; 0 or `_summary=count` only the
+    number.
+
+    `ignored` are sentences about what was left out of account, `used` the parameters that were not, as
+    they were written, without `_cursor`, for links.
+    """
+
+    type: str
+    asked: tuple[Asked, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+    count: int | None = None
+    total: Total = "none"
+    includes: tuple[Include, ...] = ()
+    cursor: str = ""
+    ignored: tuple[str, ...] = ()
+    used: tuple[tuple[str, str], ...] = field(default=())
+
+
+def parse(resource_type: str, text: str, *, strict: bool) -> Query:
+    """Return what the query string `text` asks of `resource_type`.
+
+    `strict`: for queries that decide what is written or who sees what, where every word must count. An
+    unknown parameter and a query without criteria are then refused; otherwise they are named in `ignored`,
+    or mean all. Raises BadRequest for those, for a value that is malformed, and, always, for a modifier
+    that does not work here.
+    """
+    query = Query(resource_type)
+    for name, value in _pairs(text):
+        query = _take(query, name, value)
+    if strict and query.ignored:
+        raise BadRequest(" ".join(query.ignored), code="not-supported")
+    if strict and not query.asked:
+        raise BadRequest(f"A condition on {resource_type} needs at least one search parameter with a value.")
+    return query
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=LARGEST_QUERY)
+    except UnicodeDecodeError as error:
+        raise BadRequest("The query is not valid UTF-8.") from error
+    except ValueError as error:
+        raise BadRequest(f"The query has more than {LARGEST_QUERY} parameters.", code="too-costly") from error
+    for name, value in pairs:
+        if "\x00" in name or "\x00" in value:
+            raise BadRequest("The query contains the character NUL.")
+        yield name, value
+
+
+def _take(query: Query, name: str, value: str) -> Query:
+    """Return the query with one more parameter of the query string."""
+    base = name.partition(":")[0]
+    if base in _ELSEWHERE:
+        return query
+    if base in _RESULT:
+        return _take_result(query, name, value)
+    if base == "_has" or "." in name:
+        raise BadRequest(f"Chained search is not supported: '{name}'.", code="not-supported")
+    parameter = search_parameter(query.type, base)
+    if parameter is None or parameter.type not in UNDERSTOOD:
+        return _ignore(query, f"{query.type} has no search parameter '{base}' that is supported here.")
+    if value == "":
+        return _ignore(query, f"'{name}' was given without a value.")
+    values = tuple(split(value, ","))
+    if len(values) > LARGEST_QUERY:
+        raise BadRequest(f"'{name}' has more than {LARGEST_QUERY} values.", code="too-costly")
+    asked = Asked(parameter, name.partition(":")[2], values)
+    return replace(query, asked=(*query.asked, asked), used=(*query.used, (name, value)))
+
+
+def _ignore(query: Query, sentence: str) -> Query:
+    return replace(query, ignored=(*query.ignored, sentence))
+
+
+def _take_result(query: Query, name: str, value: str) -> Query:
+    """Return the query with one more parameter about the answer. https://hl7.org/fhir/R4/search.html#return"""
+    base, _, modifier = name.partition(":")
+    if base in ("_include", "_revinclude"):
+        found = parse_include(query.type, name, value)
+        return replace(query, includes=(*query.includes, found), used=(*query.used, (name, value)))
+    if modifier:
+        raise BadRequest(f"'{base}' has no modifier ':{modifier}'.", code="not-supported")
+    if base == "_cursor":
+        return replace(query, cursor=value)
+    used = (*query.used, (name, value))
+    match base, value:
+        case "_sort", _:
+            return replace(query, sort=(*query.sort, *_sort_keys(query.type, value)), used=used)
+        case "_count", _:
+            return replace(query, count=_count(value), used=used)
+        case "_summary", "count":
+            return replace(query, count=0, used=used)
+        case "_total", "none" | "accurate" | "estimate":
+            return replace(query, total=value, used=used)
+        case "_total", _:
+            raise BadRequest("'_total' takes none, accurate or estimate.")
+        case _ if _NO_EFFECT.get(base) == value:
+            return replace(query, used=used)
+        case _:
+            return _ignore(query, f"'{name}={value}' is not supported: whole resources are returned.")
+
+
+def _count(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise BadRequest(f"'_count' takes a number from 0, not '{value}'.")
+    return int(value)
+
+
+def _sort_keys(resource_type: str, value: str) -> Iterator[SortKey]:
+    """Yield the keys of a `_sort`, the first one counting most. https://hl7.org/fhir/R4/search.html#sort"""
+    for word in value.split(","):
+        code = word.removeprefix("-")
+        parameter = search_parameter(resource_type, code)
+        if parameter is None:
+            raise BadRequest(f"{resource_type} has no search parameter '{code}' to sort by.")
+        yield SortKey(parameter, descending=word.startswith("-"))

@@ -1,0 +1,28 @@
+"""Many numbers as parameters of one statement, whose text stays the same and so is prepared once."""
+
+import json
+from collections.abc import Sequence
+
+from django.db import connection
+
+from fhir.enforcement import Condition
+
+
+def among(values: Sequence[int]) -> Condition:
+    """A comparison with any of these numbers, whose text does not depend on how many there are."""
+    if connection.vendor == "postgresql":
+        return Condition("= ANY(%s::bigint[])", (f"{{{','.join(map(str, values))}}}",))
+    return Condition("IN (SELECT value FROM json_each(%s))", (json.dumps(values),))
+
+
+def rows_of(name: str, rows: Sequence[tuple[int, ...]]) -> Condition:
+    """A table of these rows, `name` its alias with its columns; its text does not depend on how many there
+    are.
+    """
+    width = name.count(",") + 1
+    if connection.vendor == "postgresql":
+        columns = tuple(f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True))
+        return Condition(f"unnest({', '.join(['%s::bigint[]'] * width)}) AS {name}", columns)
+    alias, _, words = name.rstrip(")").partition("(")
+    picked = ", ".join(f"value ->> {place} AS {word.strip()}" for place, word in enumerate(words.split(",")))
+    return Condition(f"(SELECT {picked} FROM json_each(%s)) {alias}", (json.dumps(rows),))  # noqa: S608

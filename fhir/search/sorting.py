@@ -1,0 +1,168 @@
+"""The order of a search's results, and cursors: places in that order.
+
+The next page begins behind the last resource of this one, wherever that now is among the others; so what
+is added or removed meanwhile neither repeats nor hides a resource. A cursor holds sort values only, and no
+right.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from fhir.enforcement import Condition
+from fhir.hashing import digest
+from fhir.outcome import BadRequest
+from fhir.registry import main_date
+from fhir.search.criteria import DATES, QUANTITIES, STRINGS
+from fhir.search.query import Query, SortKey
+from fhir.search.types.date import EARLIEST, LATEST
+from fhir.search.types.quantity import LARGEST
+from fhir.search.types.string import LAST
+
+_LONGEST_CURSOR = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the order: an SQL expression that is never NULL, its direction, and the Python type of its
+    values.
+    """
+
+    expression: Condition
+    descending: bool
+    kind: type[int] | type[float] | type[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The whole order. Resources with equal keys follow their number, in the direction of the first key."""
+
+    keys: tuple[Key, ...]
+    fingerprint: int
+
+    @property
+    def id_descending(self) -> bool:
+        """The direction in which resources with equal keys follow each other."""
+        return self.keys[0].descending
+
+    @property
+    def needs_home(self) -> bool:
+        """Whether a key lies in fhir_resource."""
+        return any("{home}" in key.expression.sql for key in self.keys)
+
+    def clause(self, alias: str) -> str:
+        """The ORDER BY of rows with the columns k0, k1 …, id and patient, which is there for the index's
+        sake.
+        """
+        last = "DESC" if self.id_descending else "ASC"
+        words = [
+            f"{alias}k{place} {'DESC' if key.descending else 'ASC'}" for place, key in enumerate(self.keys)
+        ]
+        return ", ".join([*words, f"{alias}id {last}", f"{alias}patient {last}"])
+
+
+def order_of(query: Query) -> Order:
+    """Return the order that `_sort` asks for; without it newest first, by the type's main date.
+
+    Raises BadRequest for a parameter that cannot be sorted by.
+    """
+    words = [f"{'-' if key.descending else ''}{key.parameter.code}" for key in query.sort]
+    keys = tuple(_key(key) for key in query.sort) or (Key(Condition("r.date"), True, int),)
+    return Order(keys, digest(query.type, *words))
+
+
+def _key(key: SortKey) -> Key:
+    parameter, down = key.parameter, key.descending
+    if parameter.code == "_id":
+        return Key(Condition("{home}.fhir_id"), down, str)
+    if parameter.code == "_lastUpdated":
+        return Key(Condition("{home}.last_updated"), down, int)
+    main = main_date(parameter.resource_type)
+    if main is not None and main.code == parameter.code:
+        return Key(Condition("r.date"), down, int)
+    hashed = digest(parameter.resource_type, parameter.code)
+    match parameter.type:
+        case "date":
+            return Key(_value(DATES, "low", hashed, down, EARLIEST if down else LATEST), down, int)
+        case "number" | "quantity":
+            return Key(_value(QUANTITIES, "low", hashed, down, -LARGEST if down else LARGEST), down, float)
+        case "string" | "uri":
+            return Key(_value(STRINGS, "prefix", hashed, down, "" if down else LAST), down, str)
+        case _:
+            raise BadRequest(
+                f"'{parameter.code}' ({parameter.type}) cannot be sorted by.", code="not-supported"
+            )
+
+
+def _value(table: str, column: str, hashed: int, descending: bool, without: object) -> Condition:
+    """The least or greatest value of a parameter; resources without one come last, as `without` does."""
+    pick = "MAX" if descending else "MIN"
+    return Condition(
+        f"COALESCE((SELECT {pick}(x.{column}) FROM {table} x WHERE x.hash = %s "  # noqa: S608
+        "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
+        (hashed, without),
+    )
+
+
+def write_cursor(order: Order, values: tuple[object, ...], number: int) -> str:
+    """Return the cursor for the place behind the resource with this number and these values of the keys."""
+    text = json.dumps([order.fingerprint, *values, number], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(order: Order, cursor: str) -> tuple[object, ...]:
+    """Return the values of the keys and the number that a cursor holds.
+
+    Raises BadRequest for a text that is no cursor of this order.
+    """
+    refusal = BadRequest("'_cursor' is not from a link of this search.")
+    if len(cursor) > _LONGEST_CURSOR:
+        raise refusal
+    try:
+        held = json.loads(base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise refusal from error
+    kinds = (int, *(key.kind for key in order.keys), int)
+    if not isinstance(held, list) or len(held) != len(kinds) or held[0] != order.fingerprint:
+        raise refusal
+    if not all(_fits(value, kind) for value, kind in zip(held, kinds, strict=True)):
+        raise refusal
+    return tuple(held[1:])
+
+
+def _fits(value: object, kind: type) -> bool:
+    if kind is str:
+        # Neither NUL nor half a surrogate pair, which no database takes.
+        return isinstance(value, str) and not any(
+            letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value
+        )
+    if kind is float:
+        return isinstance(value, float) and abs(value) <= LARGEST
+    return type(value) is int and abs(value) < 1 << 63
+
+
+def behind(order: Order, place: tuple[object, ...]) -> Condition:
+    """The condition that a resource comes behind a place: the values of the keys, and the number."""
+    columns = [(key.expression, key.descending) for key in order.keys]
+    columns.append((Condition("r.id"), order.id_descending))
+    if len({descending for _, descending in columns}) == 1:
+        names = ", ".join(expression.sql for expression, _ in columns)
+        marks = ", ".join(["%s"] * len(columns))
+        params = tuple(value for expression, _ in columns for value in expression.params)
+        return Condition(f"({names}) {'<' if order.id_descending else '>'} ({marks})", (*params, *place))
+    return _behind(columns, place)
+
+
+def _behind(columns: list[tuple[Condition, bool]], place: tuple[object, ...]) -> Condition:
+    """`behind` for columns that may each have a direction of their own."""
+    expression, descending = columns[0]
+    sign = "<" if descending else ">"
+    here = Condition(f"{expression.sql} {sign} %s", (*expression.params, place[0]))
+    if len(columns) == 1:
+        return here
+    further = _behind(columns[1:], place[1:])
+    return Condition(
+        f"({here.sql} OR ({expression.sql} = %s AND {further.sql}))",
+        (*here.params, *expression.params, place[0], *further.params),
+    )
