@@ -58,6 +58,11 @@ def needs_patient(scopes: Iterable[str]) -> bool:
     return any(scope.startswith(("patient/", "launch/patient")) for scope in scopes)
 
 
+def needs_encounter(scopes: Iterable[str]) -> bool:
+    """Whether the app asked to be told an encounter."""
+    return any(scope.partition("?")[0] == "launch/encounter" for scope in scopes)
+
+
 def may_see_patient(user: User, patient: str) -> bool:
     """Whether the person, whatever a launch or a scope says, has a right to this patient at this moment."""
     return rights_of(user).reaches(patient)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from django.http import HttpRequest
 
 from accounts.models import User
-from launch.context import may_see_patient, needs_patient, patients_to_choose_from, picked
+from launch.context import may_see_patient, needs_encounter, needs_patient, patients_to_choose_from, picked
+from launch.patients import encounters_of
 from oauth import consenting
 from oauth.authorize_rules import Refusal
 from oauth.models import AuthorizationRequest, Consent
@@ -29,6 +30,11 @@ class PickPatient:
 
 
 @dataclass(frozen=True, slots=True)
+class PickEncounter:
+    """The person must say at which encounter, or that it is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskConsent:
     """The person must be asked."""
 
@@ -40,11 +46,12 @@ class GiveCode:
     consent: Consent
 
 
-Step: TypeAlias = SignIn | PickPatient | AskConsent | GiveCode | Refusal
+Step: TypeAlias = SignIn | PickPatient | PickEncounter | AskConsent | GiveCode | Refusal
 # What `prompt=none` answers instead of showing a page: https://openid.net/specs/openid-connect-core-1_0.html#AuthError
 _INSTEAD: dict[type, tuple[str, str]] = {
     SignIn: ("login_required", "Somebody must sign in."),
     PickPatient: ("interaction_required", "The person must choose a patient."),
+    PickEncounter: ("interaction_required", "The person must choose an encounter."),
     AskConsent: ("consent_required", "The person must be asked."),
 }
 
@@ -67,7 +74,12 @@ def _next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
     if stored.user is None:
         stored.user = user
         stored.save(update_fields=["user"])
-    return _refuse_person(stored, user) or _patient_step(stored, user) or _consent_step(stored, user)
+    return (
+        _refuse_person(stored, user)
+        or _patient_step(stored, user)
+        or _encounter_step(stored, user)
+        or _consent_step(stored, user)
+    )
 
 
 def _refuse_person(stored: AuthorizationRequest, user: User) -> Refusal | None:
@@ -98,6 +110,25 @@ def _patient_step(stored: AuthorizationRequest, user: User) -> Step | None:
     stored.launch_context = picked(launch, stored.application, user, stored.pk, choice[0])
     stored.save(update_fields=["launch_context"])
     return None
+
+
+def _encounter_step(stored: AuthorizationRequest, user: User) -> Step | None:
+    """A scope that wants an encounter is dropped where there is none to tell."""
+    launch = stored.launch_context
+    if (launch is not None and launch.encounter) or not needs_encounter(stored.scope.split()):
+        return None
+    if launch is not None and launch.patient and encounters_of(user, launch.patient):
+        return PickEncounter()
+    drop_encounter_scope(stored)
+    if stored.scope:
+        return None
+    return Refusal("encounter", "access_denied", "There is no encounter.", "an encounter", "none")
+
+
+def drop_encounter_scope(stored: AuthorizationRequest) -> None:
+    """Go on without an encounter: what is not told is not granted either."""
+    stored.scope = " ".join(scope for scope in stored.scope.split() if not needs_encounter([scope]))
+    stored.save(update_fields=["scope"])
 
 
 def _consent_step(stored: AuthorizationRequest, user: User) -> Step:

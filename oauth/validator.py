@@ -14,7 +14,7 @@ from oauth import issuing
 from oauth.access_token import signer_for
 from oauth.catalogue import grantable
 from oauth.claims import id_token_claims, person_claims
-from oauth.client_authentication import AmbiguousClientError, InvalidClientError, authenticate
+from oauth.models import Application
 from oauth.scopes import implies, parse_scope, parse_scopes, to_text
 
 
@@ -24,22 +24,15 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
     """
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Always: `authenticate_client` knows public clients as well."""
+        """Always, whatever the client's kind: it has happened before oauthlib was asked."""
         return True
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Set request.client, or raise the OAuth error that says why not."""
-        form = dict(request.decoded_body or [])
-        try:
-            request.client = authenticate(request.headers.get("Authorization") or "", form)
-        except InvalidClientError as error:
-            raise errors.InvalidClientError(description=str(error), request=request) from error
-        except AmbiguousClientError as error:
-            raise errors.InvalidRequestError(description=str(error), request=request) from error
-        return True
+        """Whether oauth.client_authentication has found the client."""
+        return isinstance(vars(request).get("client"), Application)
 
     def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Never: a name alone proves nothing, and public clients went through `authenticate_client`."""
+        """Never: a name alone proves nothing."""
         return False
 
     def validate_grant_type(

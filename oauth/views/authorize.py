@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
 from launch.context import refusal as launch_refusal
+from launch.form_action import form_action_sources
 from launch.models import LaunchContext
-from oauth.authorization_steps import AskConsent, GiveCode, PickPatient, SignIn, next_step
+from oauth.authorization_steps import AskConsent, GiveCode, PickEncounter, PickPatient, SignIn, next_step
 from oauth.authorize_rules import MAX_LENGTH, RULES, Asked, Refusal, check_launch, check_well_formed, first_refusal
 from oauth.catalogue import grantable
 from oauth.codes import FinishedError, make_code
@@ -66,6 +67,8 @@ def resume(request: HttpRequest, request_id: str) -> HttpResponse:
         return _sign_in(request, stored, step)
     if isinstance(step, PickPatient):
         return redirect("oauth:pick-patient", stored.pk)
+    if isinstance(step, PickEncounter):
+        return redirect("oauth:pick-encounter", stored.pk)
     if isinstance(step, AskConsent):
         return redirect("oauth:consent", stored.pk)
     if isinstance(step, GiveCode):
@@ -147,13 +150,13 @@ def _sign_in(request: HttpRequest, stored: AuthorizationRequest, step: SignIn) -
 
 
 def _back_to_app(request: HttpRequest, stored: AuthorizationRequest, answer: dict[str, str]) -> HttpResponse:
-    """To the redirect_uri; by a page of ours if the person comes straight from the sign-in form.
+    """To the redirect_uri; by a page of ours where a redirect could end at the browser's guard.
 
-    Browsers hold the whole chain of redirects after a form to that page's `form-action`, and the sign-in page
-    rightly names nobody but us.
+    Browsers hold the whole chain of redirects after a form to that page's `form-action`. The sign-in page rightly
+    names nobody but us, and some addresses cannot be named in a policy at all.
     """
     url = answer_url(stored.one("redirect_uri"), answer, stored.one("state"))
-    if not stored.sign_in_shown:
+    if not stored.sign_in_shown and form_action_sources([url]):
         return to_app(url)
     return render(request, "oauth/back_to_app.html", {"url": url, "app": stored.application})
 

@@ -1,7 +1,5 @@
 """The consent page: /oauth/authorize/<id>/consent."""
 
-from urllib.parse import urlsplit
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -9,6 +7,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
+from launch.form_action import form_action_sources
+from launch.patients import patient_summary
+from launch.summaries import PatientSummary
 from oauth import consenting
 from oauth.authorization_steps import AskConsent, next_step
 from oauth.authorize_rules import Refusal
@@ -49,11 +50,19 @@ def _page(request: HttpRequest, stored: AuthorizationRequest) -> HttpResponse:
     shown = consenting.lines(stored)
     context = {
         "app": stored.application,
-        "patient": stored.launch_context.patient if stored.launch_context else "",
+        "patient": _patient(request, stored),
         "optional": [line for line in shown if line.optional],
         "always": [line for line in shown if not line.optional],
     }
     return allow_answer_to(stored, render(request, "oauth/consent.html", context))
+
+
+def _patient(request: HttpRequest, stored: AuthorizationRequest) -> PatientSummary | None:
+    """The patient in context, by name as far as the record says one."""
+    launch = stored.launch_context
+    if launch is None or not launch.patient or not isinstance(request.user, User):
+        return None
+    return patient_summary(request.user, launch.patient) or PatientSummary(launch.patient, "Name not known")
 
 
 def allow_answer_to(stored: AuthorizationRequest, response: HttpResponse) -> HttpResponse:
@@ -61,8 +70,6 @@ def allow_answer_to(stored: AuthorizationRequest, response: HttpResponse) -> Htt
 
     https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    uri = urlsplit(stored.one("redirect_uri"))
-    is_web = uri.scheme in ("http", "https")
-    source = f"{uri.scheme}://{uri.netloc}" if is_web else f"{uri.scheme}:"
-    response._csp_update = {"form-action": [source]}  # type: ignore[attr-defined]  # django-csp reads it
+    # django-csp reads this attribute.
+    response._csp_update = {"form-action": form_action_sources([stored.one("redirect_uri")])}  # type: ignore[attr-defined]
     return response

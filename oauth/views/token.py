@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from oauth2_provider.settings import oauth2_settings
-from oauthlib.common import urlencode
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
+from oauth.calling_client import Refused, calling_client
 from oauth.posted_form import BadForm, read_form
 
 logger = logging.getLogger("oauth.refusals")
@@ -34,7 +34,7 @@ class BadTokenRequestError(Exception):
 def token(request: HttpRequest) -> HttpResponse:
     """Exchange a code or a refresh token. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#step-5-access-token"""
     if request.method != "POST":
-        response: HttpResponse = _error("invalid_request", "The token endpoint is called by POST.", 405)
+        response: HttpResponse = _refusal("invalid_request", "The token endpoint is called by POST.", 405)
         response["Allow"] = "POST, OPTIONS"
     else:
         response = _answer(request)
@@ -60,20 +60,23 @@ def _read(request: HttpRequest) -> dict[str, str]:
 def _answer(request: HttpRequest) -> HttpResponse:
     try:
         form = _read(request)
+        client = calling_client(request, form)
     except BadTokenRequestError as error:
-        return _error(error.error, str(error), 400)
-    body = urlencode([(name, form[name]) for name in PARAMETERS if name in form])
-    authorization = request.headers.get("Authorization", "")
+        return _refusal(error.error, str(error), 400)
+    except Refused as refused:
+        logger.warning("Token request refused: %s: %s", refused.error, refused.description)
+        return refused.response()
+    request.calling_client = client  # type: ignore[attr-defined]  # oauth.cors reads it
     try:
-        _, answer, status = _server().create_token_response("/oauth/token", "POST", body, {"Authorization": authorization})
+        answer, status = _server().exchange(client, {name: form[name] for name in PARAMETERS if name in form})
     except OAuth2Error as error:
-        answer, status = error.json, error.status_code
-    response = HttpResponse(answer, status=status, content_type="application/json")
-    if status != 200:
-        logger.warning("Token request refused: %s", answer)
-    if status == 401 and authorization:
-        response["WWW-Authenticate"] = 'Basic realm="token"'
-    return response
+        return _refusal(error.error, error.description or "", error.status_code, client.client_id)
+    return HttpResponse(answer, status=status, content_type="application/json")
+
+
+def _refusal(error: str, description: str, status: int, client_id: str = "") -> JsonResponse:
+    logger.warning("Token request refused: %s: %s, client %.80r", error, description, client_id)
+    return JsonResponse({"error": error, "error_description": description}, status=status)
 
 
 def _check_grant_type(grant_type: str) -> None:
@@ -81,10 +84,6 @@ def _check_grant_type(grant_type: str) -> None:
         raise BadTokenRequestError("invalid_request", "grant_type is missing.")
     if grant_type not in GRANT_TYPES:
         raise BadTokenRequestError("unsupported_grant_type", f"Supported are {' and '.join(GRANT_TYPES)}.")
-
-
-def _error(error: str, description: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": error, "error_description": description}, status=status)
 
 
 @cache

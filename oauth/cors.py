@@ -1,0 +1,51 @@
+"""Which web pages may call us from a browser: every page may read what is public, registered ones the rest.
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#considerations-for-cross-origin-resource-sharing-cors-support
+"""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from oauth.models import Application
+
+PUBLIC = (
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/fhir/.well-known/smart-configuration",
+    "/fhir/metadata",
+    "/oauth/jwks",
+)
+PUBLIC_BELOW = ("/launch/style/",)
+FOR_CLIENTS = ("/oauth/token", "/oauth/token/introspect", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo")
+_LONGEST_ORIGIN = 255
+
+
+def is_allowed(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
+    """Whether the page that sends this request may read the answer; a receiver of django-cors-headers' signal.
+
+    A preflight names no client, so that the origins of all live clients count for it. Where a view has found out
+    the client, it leaves it on the request (`calling_client`), and only that client's origins count.
+    """
+    path = request.path_info
+    if path in PUBLIC or path.startswith(PUBLIC_BELOW):
+        return True
+    if path not in FOR_CLIENTS and path != "/fhir" and not path.startswith("/fhir/"):
+        return False
+    origin = request.headers.get("Origin", "")
+    client = getattr(request, "calling_client", None)
+    if client is not None:
+        return is_origin_of(client, origin)
+    return _is_origin_of_a_live_client(origin)
+
+
+def is_origin_of(client: Application, origin: str) -> bool:
+    """Whether the client is registered with exactly this origin (scheme, host, port)."""
+    return bool(origin) and origin in (known.rstrip("/") for known in client.allowed_origins.split())
+
+
+def _is_origin_of_a_live_client(origin: str) -> bool:
+    if not origin or len(origin) > _LONGEST_ORIGIN or not origin.isprintable():
+        return False
+    candidates = Application.objects.filter(status=Application.Status.LIVE, allowed_origins__contains=origin)
+    return any(is_origin_of(client, origin) for client in candidates.only("allowed_origins"))

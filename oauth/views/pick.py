@@ -1,0 +1,104 @@
+"""The pickers of a standalone launch: /oauth/authorize/<id>/patient and /oauth/authorize/<id>/encounter."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import User
+from fhir.outcome import BadRequest
+from launch.context import picked
+from launch.patients import (
+    PatientPage,
+    encounters_of,
+    find_patients,
+    has_encounter,
+    patient_summary,
+    reachable_patients,
+)
+from oauth.authorization_steps import PickEncounter, PickPatient, drop_encounter_scope, next_step
+from oauth.models import AuthorizationRequest
+from oauth.refusals import error_page
+from oauth.stored_requests import RefusedError, load
+from oauth.views.consent import allow_answer_to
+
+_LONGEST_WORDS = 100
+
+
+@csrf_protect
+@never_cache
+@require_http_methods(["GET", "POST"])
+def pick_patient(request: HttpRequest, request_id: str) -> HttpResponse:
+    """Let the person choose a patient, and write the choice into the stored request's context."""
+    try:
+        stored = load(request, request_id)
+    except RefusedError as error:
+        return error_page(request, error.refusal)
+    user = request.user
+    if not isinstance(user, User) or not isinstance(next_step(request, stored), PickPatient):
+        return redirect("oauth:resume", stored.pk)
+    patient = request.POST.get("patient", "")
+    if request.method == "POST" and patient_summary(user, patient) is not None:
+        stored.launch_context = picked(stored.launch_context, stored.application, user, stored.pk, patient)
+        stored.save(update_fields=["launch_context"])
+        return redirect("oauth:resume", stored.pk)
+    return _patient_page(request, stored, user)
+
+
+@csrf_protect
+@never_cache
+@require_http_methods(["GET", "POST"])
+def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
+    """Let the person choose one of the patient's encounters, or none: then the app is told none."""
+    try:
+        stored = load(request, request_id)
+    except RefusedError as error:
+        return error_page(request, error.refusal)
+    user, launch = request.user, stored.launch_context
+    step = next_step(request, stored)
+    if not isinstance(user, User) or launch is None or not isinstance(step, PickEncounter):
+        return redirect("oauth:resume", stored.pk)
+    encounter = request.POST.get("encounter", "")
+    if request.method == "POST" and not encounter:
+        drop_encounter_scope(stored)
+        return redirect("oauth:resume", stored.pk)
+    if request.method == "POST" and has_encounter(user, launch.patient, encounter):
+        launch.encounter = encounter
+        launch.save(update_fields=["encounter"])
+        return redirect("oauth:resume", stored.pk)
+    context = {
+        "app": stored.application,
+        "patient": patient_summary(user, launch.patient),
+        "encounters": encounters_of(user, launch.patient),
+    }
+    return _shown(request, stored, "oauth/pick_encounter.html", context)
+
+
+def _patient_page(request: HttpRequest, stored: AuthorizationRequest, user: User) -> HttpResponse:
+    """Clinicians search, proxies see the few whom they act for."""
+    is_search = user.fhir_user_type == "Practitioner"
+    words = request.GET.get("q", "")[:_LONGEST_WORDS].replace("\x00", "")
+    try:
+        found = find_patients(user, words, request.GET.get("page", "")) if is_search else _reachable(user)
+    except BadRequest:
+        return redirect("oauth:pick-patient", stored.pk)
+    later = urlencode({"q": words, "page": found.next_page}) if found.next_page else ""
+    context = {"app": stored.application, "searchable": is_search, "words": words, "found": found, "later": later}
+    return _shown(request, stored, "oauth/pick_patient.html", context)
+
+
+def _reachable(user: User) -> PatientPage:
+    return PatientPage(reachable_patients(user), "")
+
+
+def _shown(
+    request: HttpRequest, stored: AuthorizationRequest, template: str, context: dict[str, object]
+) -> HttpResponse:
+    """The page; a choice that does not fit comes back to it, with 400."""
+    stored.sign_in_shown = False
+    stored.save(update_fields=["sign_in_shown"])
+    status = 400 if request.method == "POST" else 200
+    return allow_answer_to(stored, render(request, template, context | {"refused": status == 400}, status=status))
