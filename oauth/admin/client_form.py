@@ -78,8 +78,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "character: a trailing slash matters.",
             "allowed_origins": "Only for apps that run in the browser: the addresses they are served from, "
             "such as https://app.example.org; one per line.",
-            "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks for, "
-            "within this list, the scope catalogue and what people tick.",
+            "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks "
+            "for, within this list, the scope catalogue and what people tick.",
             "application_type": "Browser and native apps cannot keep a secret: choose None below for them.",
             "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save.",
             "software_id": "The developers' own name for the app, the same in every installation.",

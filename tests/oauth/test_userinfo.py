@@ -1,0 +1,66 @@
+"""Userinfo: the claims that the scopes allow, for a living token."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from oauth.models import Scope
+from tests.oauth.issuing import issue, make_key, make_user
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.requirement("https://openid.net/specs/openid-connect-core-1_0.html#UserInfo"),
+]
+URL = "/oauth/userinfo"
+
+
+def fetch(header: str, method: str = "get") -> Any:
+    return getattr(Client(), method)(URL, headers={"Authorization": header})
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_scopes_decide_what_is_told(method: str) -> None:
+    user = make_user(
+        "Patient/a", first_name="Ada", last_name="Lovelace", email="ada@example.org", username="ada"
+    )
+    key = make_key()
+    openid = fetch(issue(key, user, scope="openid").header, method)
+    assert openid.json() == {"sub": str(user.uid)}
+    assert openid["Cache-Control"] == "no-store"
+    told = fetch(issue(key, user, scope="openid fhirUser profile").header, method).json()
+    assert told["sub"] == str(user.uid)
+    assert told["fhirUser"] == "http://testserver/fhir/Patient/a"
+    assert told["name"] == "Ada Lovelace"
+    assert told["preferred_username"] == "ada"
+
+
+def test_a_scope_switched_off_tells_no_more() -> None:
+    user = make_user("Patient/a")
+    issued = issue(make_key(), user, scope="openid fhirUser")
+    Scope.objects.filter(pattern="fhirUser").update(enabled=False)
+    assert fetch(issued.header).json() == {"sub": str(user.uid)}
+
+
+def test_without_openid_nothing_is_told() -> None:
+    answer = fetch(issue(make_key(), make_user(), scope="profile fhirUser").header)
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6750#section-3.1")
+def test_a_dead_or_malformed_token_is_a_401() -> None:
+    issued = issue(make_key(), make_user(), scope="openid")
+    issued.row.revoke()
+    for header in (issued.header, "Bearer abc", "Bearer a\x00b"):
+        answer = fetch(header)
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer["WWW-Authenticate"]
+    answer = Client().get(URL)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_a_token_in_the_query_or_body_is_not_read() -> None:
+    issued = issue(make_key(), make_user(), scope="openid")
+    assert Client().get(URL, {"access_token": issued.token}).status_code == 401
+    assert Client().post(URL, {"access_token": issued.token}).status_code == 401
