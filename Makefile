@@ -32,7 +32,7 @@ test: $(DEV_READY)  ## Run all tests, on SQLite and on PostgreSQL (ARGS="-k laun
 check: $(DEV_READY)  ## Lint, formatting, types, import layers, migrations, Django's own checks
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(LOCAL) $(PY) manage.py makemigrations --check --dry-run
 	$(LOCAL) $(PY) manage.py check

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 START_SECONDS = 60
 
@@ -38,14 +39,23 @@ def running(directory: Path, *, durable: bool) -> Iterator[str]:
     if owner:
         os.chown(home, pwd.getpwnam(owner).pw_uid, pwd.getpwnam(owner).pw_gid)
     data, port = home / "data", free_port()
-    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": home}
+    options: dict[str, object] = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": home,
+    }
     options |= {"shared_buffers": "256MB", "max_connections": 60}
     if not durable:
         options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     # Wherever the caller stands, the server's own user may not be allowed to stand.
-    rights = {"cwd": home, "user": owner, "group": owner, "extra_groups": [] if owner else None}
+    rights: dict[str, Any] = {
+        "cwd": home,
+        "user": owner,
+        "group": owner,
+        "extra_groups": [] if owner else None,
+    }
     try:
-        initdb = [directory / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--no-sync"]
+        initdb: list[str | Path] = [directory / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--no-sync"]
         subprocess.run(
             [*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, **rights
         )
@@ -65,9 +75,16 @@ def running(directory: Path, *, durable: bool) -> Iterator[str]:
 
 def free_port() -> int:
     """A TCP port on the loopback address that nobody listens on."""
+    with listening(0) as port:
+        return port
+
+
+@contextlib.contextmanager
+def listening(port: int) -> Iterator[int]:
+    """Hold a loopback port (0: any free one) for a while; raises OSError if another program has it."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.bind(("127.0.0.1", port))
+        yield int(probe.getsockname()[1])
 
 
 def _unprivileged_user() -> str | None:
@@ -76,7 +93,7 @@ def _unprivileged_user() -> str | None:
 
 
 def _wait_until_ready(directory: Path, server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    question = [directory / "pg_isready", "--quiet", "--host=127.0.0.1", f"--port={port}"]
+    question: list[str | Path] = [directory / "pg_isready", "--quiet", "--host=127.0.0.1", f"--port={port}"]
     deadline = time.monotonic() + START_SECONDS
     while subprocess.run(question, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
