@@ -47,7 +47,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
         "admin": {"logentry": "v"},
         "oauth": {"*": "acdv"},
         "launch": {"*": "v"},
-        "fhir": {"*": "v"},
+        "fhir": {"resource": "v", "resourceversion": "v"},
     },
 }
 
@@ -57,7 +57,7 @@ def keep_groups(sender: AppConfig, using: str, apps: Apps, **kwargs: Any) -> Non
 
     `apps` is the state of the models so far; before the groups' own tables are there, nothing happens.
     """
-    if not apps.is_installed("django.contrib.auth") or "group" not in apps.all_models["auth"]:
+    if "group" not in apps.all_models["auth"]:
         return
     from django.contrib.auth.models import Group, Permission
 
