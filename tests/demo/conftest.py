@@ -1,6 +1,5 @@
 """The Lab Viewer on an origin of its own, in front of a stand-in for a SMART server."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from smartcdr.demo.bundles import ANCHOR, patient_resources
 from smartcdr.demo.roster import ROSTER
 from smartcdr.demo.viewer_server import ViewerServer
+from tests import machine
 from tests.demo.smart_stand_in import SmartStandIn
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 EHR_SCOPE = "launch openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
 STANDALONE_SCOPE = EHR_SCOPE.replace("launch ", "launch/patient ")
 
@@ -69,7 +68,7 @@ class Viewer:
 def chromium() -> Iterator[Browser]:
     # Playwright's event loop lives as long as this block; a longer one would look like asynchronous code to Django.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -77,7 +76,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def smart() -> Iterator[SmartStandIn]:
     server = SmartStandIn(chart_of("anna-bauer"), "patient-anna-bauer")
-    yield from _serving(server)
+    yield from serving(server)
 
 
 @pytest.fixture
@@ -93,13 +92,14 @@ def viewer(chromium: Browser, smart: SmartStandIn) -> Iterator[Viewer]:
         "ehr_scope": EHR_SCOPE,
         "standalone_scope": STANDALONE_SCOPE,
     }
-    for app in _serving(ViewerServer(0, config)):
+    for app in serving(ViewerServer(0, config)):
         yield Viewer(page, f"http://127.0.0.1:{app.server_port}", smart)
     context.close()
     assert faults == []
 
 
-def _serving(server: Any) -> Iterator[Any]:
+def serving(server: Any) -> Iterator[Any]:
+    """Run a server in a thread of its own while the caller uses it."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server

@@ -90,7 +90,7 @@ def test_the_points_can_be_walked_with_the_keyboard(viewer: Viewer) -> None:
     assert tip.inner_text() != first
     viewer.page.keyboard.press("End")
     expect(points.last).to_be_focused()
-    assert "6.3 %, 20 Sep 2026, High, reference range 4 – 5.6 %" == points.last.get_attribute("aria-label")
+    assert points.last.get_attribute("aria-label") == "6.3 %, 20 Sep 2026, High, reference range 4 – 5.6 %"
     viewer.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 

@@ -1,0 +1,102 @@
+"""The demonstration's two registered apps: the Lab Viewer, which is public, and one that keeps a secret."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+
+from oauth.client_metadata import fill
+from oauth.client_secrets import add_secret, verify
+from oauth.models import Application, ClientSecret
+from smartcdr.demo.elements import Json
+
+LAB_VIEWER: Final = "lab-viewer"
+GROWTH_REPORT: Final = "growth-report"
+
+EHR_SCOPE: Final = "launch openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
+STANDALONE_SCOPE: Final = EHR_SCOPE.replace("launch ", "launch/patient ")
+
+_SECRET_NAME: Final = "Demonstration"  # noqa: S105  the secret's description
+
+
+def viewer_origin(port: int) -> str:
+    """Where the Lab Viewer is served: the port after the server's."""
+    return f"http://localhost:{port + 1}"
+
+
+def viewer_config(port: int) -> Json:
+    """What the Lab Viewer's config.json says in the demonstration."""
+    return {
+        "client_id": LAB_VIEWER,
+        "iss": settings.FHIR_BASE,
+        "trusted_iss": [settings.FHIR_BASE],
+        "ehr_scope": EHR_SCOPE,
+        "standalone_scope": STANDALONE_SCOPE,
+    }
+
+
+def keep_clients(port: int, known_secrets: dict[str, str]) -> list[Json]:
+    """Register both apps, or put them back to what they were, and return them as demo.json lists them.
+
+    `known_secrets` are those of the last run by client_id: one that still opens the door stays in use.
+    """
+    return [_entry(_keep(metadata), known_secrets) for metadata in (_lab_viewer(port), _growth_report(port))]
+
+
+def _lab_viewer(port: int) -> Json:
+    origin = viewer_origin(port)
+    return {
+        "client_id": LAB_VIEWER,
+        "client_name": "Lab Viewer",
+        "description": "Shows how a patient's laboratory results changed over time.",
+        "publisher": "Smart CDR",
+        "application_type": "browser",
+        "token_endpoint_auth_method": "none",
+        "client_uri": f"{origin}/index.html",
+        "launch_url": f"{origin}/launch.html",
+        "redirect_uris": [f"{origin}/index.html"],
+        "allowed_origins": [origin],
+        "scope": f"launch {STANDALONE_SCOPE}",
+        "status": "live",
+    }
+
+
+def _growth_report(port: int) -> Json:
+    return {
+        "client_id": GROWTH_REPORT,
+        "client_name": "Growth Report",
+        "description": "A web app with a server of its own: it stands for all that can keep a secret.",
+        "publisher": "Meadowbrook Clinic",
+        "application_type": "web",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "redirect_uris": [f"{viewer_origin(port)}/growth-report/callback"],
+        "introspection": "own",
+        "scope": "launch launch/patient launch/encounter openid fhirUser profile email online_access offline_access "
+        "patient/*.rs user/*.rs",
+        "status": "live",
+    }
+
+
+def _keep(metadata: Json) -> Application:
+    application = Application.objects.filter(client_id=metadata["client_id"]).first() or Application()
+    fill(application, metadata).save()
+    return application
+
+
+def _entry(application: Application, known_secrets: dict[str, str]) -> Json:
+    found: Json = {"name": application.name, "client_id": application.client_id}
+    if application.token_endpoint_auth_method != Application.AuthMethod.NONE:
+        found["client_secret"] = _secret(application, known_secrets.get(application.client_id, ""))
+    found["redirect_uris"] = application.redirect_uris.split()
+    if application.launch_url:
+        found["launch_url"] = application.launch_url
+    return found | {"scope": application.scope}
+
+
+def _secret(application: Application, known: str) -> str:
+    if known and verify(application, known):
+        return known
+    # The last one was lost with its demo.json: nobody can use it any more, so nobody should be able to.
+    ClientSecret.objects.filter(application=application, description=_SECRET_NAME).delete()
+    return add_secret(application, _SECRET_NAME)

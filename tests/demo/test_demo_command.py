@@ -1,0 +1,213 @@
+"""`manage.py demo`: what it makes, that it may run again, and what it refuses."""
+
+import contextlib
+import io
+import json
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from accounts.models import Proxy, User
+from fhir.models import Resource, ResourceVersion
+from oauth.client_secrets import verify
+from oauth.models import Application, ClientSecret, SigningKey
+from smartcdr.demo import clients
+from smartcdr.demo.accounts import ACCOUNTS, PASSWORD
+from smartcdr.demo.bundles import bundles
+from smartcdr.demo.loading import load
+from smartcdr.demo.serving import taken_ports
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def few_bundles() -> list[Json]:
+    made = bundles()
+    return [next(made) for _ in range(2)]
+
+
+@pytest.fixture
+def local(settings: Settings, monkeypatch: pytest.MonkeyPatch, few_bundles: list[Json]) -> None:
+    settings.DEBUG = True
+    settings.SITE_URL, settings.FHIR_BASE = "http://localhost:8000", "http://localhost:8000/fhir"
+    settings.ALLOW_INSECURE_CLIENT_URLS = True
+    monkeypatch.setattr("smartcdr.demo.loading.bundles", lambda: iter(few_bundles))
+
+
+def prepare(file: Path, **options: Any) -> tuple[Json, str]:
+    out = io.StringIO()
+    call_command("demo", no_serve=True, file=file, stdout=out, stderr=io.StringIO(), **options)
+    return json.loads(file.read_text()), out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_demo_json_has_two_users_of_each_kind_and_both_clients(tmp_path: Path) -> None:
+    found, _ = prepare(tmp_path / "demo.json")
+    assert found["site"] == "http://localhost:8000"
+    assert found["fhir"] == "http://localhost:8000/fhir"
+    roles = [one["role"] for one in found["users"]]
+    assert sorted(roles) == sorted(["patient", "related", "clinician", "staff"] * 2)
+    assert all(one.keys() == {"username", "password", "role", "fhir_user"} for one in found["users"])
+    viewer, report = found["clients"]
+    assert viewer == {
+        "name": "Lab Viewer",
+        "client_id": "lab-viewer",
+        "redirect_uris": ["http://localhost:8001/index.html"],
+        "launch_url": "http://localhost:8001/launch.html",
+        "scope": "launch launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs",
+    }
+    assert report["client_id"] == "growth-report"
+    assert verify(Application.objects.get(client_id="growth-report"), report["client_secret"])
+    assert SigningKey.objects.filter(status=SigningKey.Status.ACTIVE).count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_demo_json_is_for_its_owner_alone(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    first, _ = prepare(tmp_path / "demo.json")
+    before = list(Resource.objects.order_by("id").values_list("id", "version", "last_updated"))
+    passwords = dict(User.objects.values_list("username", "password"))
+    second, said = prepare(tmp_path / "demo.json")
+    assert second == first
+    assert list(Resource.objects.order_by("id").values_list("id", "version", "last_updated")) == before
+    assert ResourceVersion.objects.count() == 0
+    assert dict(User.objects.values_list("username", "password")) == passwords
+    assert Application.objects.count() == 2
+    assert ClientSecret.objects.count() == 1
+    assert "resources are there already" in said
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_everybody_can_sign_in_and_stands_for_a_resource_of_their_kind(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    types = {"patient": "Patient", "related": "RelatedPerson", "clinician": "Practitioner", "staff": ""}
+    for account in ACCOUNTS:
+        user = User.objects.get(username=account.username)
+        assert user.check_password(PASSWORD)
+        assert user.fhir_user_type == types[account.role]
+        assert user.is_staff == (account.role == "staff")
+        assert not user.is_superuser
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_a_mother_may_act_for_both_of_her_children_and_an_ended_proxy_is_put_back(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    mother = User.objects.get(username="lena.hartmann")
+    Proxy.objects.filter(user=mother).update(active=False)
+    prepare(tmp_path / "demo.json")
+    patients = set(mother.proxies.in_force().values_list("patient", flat=True))
+    assert patients == {"patient-mia-hartmann", "patient-paul-hartmann"}
+
+
+def test_every_account_names_a_resource_that_is_in_the_data() -> None:
+    held = {entry["request"]["url"] for bundle in bundles() for entry in bundle["entry"]}
+    for account in ACCOUNTS:
+        assert not account.fhir_user or account.fhir_user in held
+        assert {f"Patient/{patient}" for patient in account.proxies} <= held
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_only_the_administrator_may_look_at_resources_in_the_console(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    assert User.objects.get(username="sam.keller").has_perm("fhir.view_resource")
+    manager = User.objects.get(username="ines.duarte")
+    assert manager.has_perm("oauth.change_application")
+    assert not manager.has_perm("fhir.view_resource")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_a_lost_secret_is_replaced_and_opens_nothing_any_more(tmp_path: Path) -> None:
+    first, _ = prepare(tmp_path / "demo.json")
+    (tmp_path / "demo.json").write_text("not ours")
+    second, _ = prepare(tmp_path / "demo.json")
+    old, new = (found["clients"][1]["client_secret"] for found in (first, second))
+    report = Application.objects.get(client_id="growth-report")
+    assert old != new
+    assert not verify(report, old)
+    assert verify(report, new)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_another_port_moves_the_apps_addresses(settings: Settings, tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    settings.SITE_URL, settings.FHIR_BASE = "http://localhost:8010", "http://localhost:8010/fhir"
+    found, said = prepare(tmp_path / "demo.json", port=8010)
+    assert found["clients"][0]["redirect_uris"] == ["http://localhost:8011/index.html"]
+    assert Application.objects.get(client_id="lab-viewer").allowed_origins == "http://localhost:8011"
+    assert clients.viewer_config(8010)["iss"] == "http://localhost:8010/fhir"
+    assert "http://localhost:8010/launch/" in said
+    assert PASSWORD in said
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEBUG", False, "passwords everybody knows"),
+        ("SITE_URL", "https://cdr.example.org", "passwords everybody knows"),
+        ("SITE_URL", "http://cdr.example.org:8000", "passwords everybody knows"),
+        ("SITE_URL", "http://localhost:8010", "make demo PORT=8000"),
+    ],
+)
+def test_a_production_set_up_or_another_port_is_refused_before_anything_is_made(
+    settings: Settings, tmp_path: Path, name: str, value: object, words: str
+) -> None:
+    setattr(settings, name, value)
+    with pytest.raises(CommandError, match=words):
+        prepare(tmp_path / "demo.json", port=8000)
+    assert not User.objects.exists()
+    assert not (tmp_path / "demo.json").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_a_taken_port_is_said_in_one_sentence(settings: Settings, tmp_path: Path) -> None:
+    with contextlib.closing(socket.socket()) as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert taken_ports(port - 1) == [port]
+        settings.SITE_URL = f"http://localhost:{port - 1}"
+        with pytest.raises(CommandError, match=f"^Port {port} is taken by another program: .*$"):
+            call_command("demo", port=port - 1, file=tmp_path / "demo.json")
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_load_counts_what_it_made_what_it_changed_and_what_it_left(few_bundles: list[Json]) -> None:
+    assert str(load(few_bundles[:1])).startswith("8 resources created, 0 updated")
+    changed = json.loads(json.dumps(few_bundles[0]))
+    changed["entry"][0]["resource"]["name"] = "Another name"
+    done = load([changed])
+    assert (done.created, done.updated, done.unchanged) == (0, 1, 7)
+    assert Resource.objects.get(type="Organization", fhir_id="organization-meadowbrook").version == 2
+
+
+@pytest.mark.django_db
+def test_a_bundle_with_a_bad_resource_is_left_out_as_a_whole(few_bundles: list[Json]) -> None:
+    from fhir.outcome import Unprocessable
+
+    broken = json.loads(json.dumps(few_bundles[0]))
+    broken["entry"][-1]["resource"]["nonsense"] = True
+    with pytest.raises(Unprocessable):
+        load([broken])
+    assert not Resource.objects.exists()
