@@ -16,7 +16,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Request:
     """One FHIR interaction that somebody asks for.
 
-    `query` is the raw query string. `body` is what came over HTTP, `resource` the same already parsed (a batch
+    `history` tells instance history from read; `query` is the raw query string. `body` is what came over HTTP, `resource` the same already parsed (a batch
     entry has only that). The rest are the values of the headers of these names, empty where there is none.
     """
 
@@ -24,6 +24,7 @@ class Request:
     type: str = ""
     id: str = ""
     version: str = ""
+    history: bool = False
     query: str = ""
     body: bytes = b""
     resource: dict[str, Any] | None = None

@@ -2,18 +2,24 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from fhir.interactions.bundle import bundle
 from fhir.interactions.create import create
 from fhir.interactions.delete import delete
 from fhir.interactions.history import history
 from fhir.interactions.read import read
+from fhir.interactions.search import search, search_posted
 from fhir.interactions.update import update
 from fhir.interactions.vread import vread
 from fhir.views import unknown_path, view
 
 app_name = "fhir"
+base = view(POST=bundle)
+"""The FHIR base itself, with a slash behind it or not."""
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", base, name="base"),
+    path("<str:type>/_search", view(POST=search_posted), name="search"),
     path("<str:type>/<str:id>", view(GET=read, PUT=update, DELETE=delete), name="instance"),
-    path("<str:type>", view(POST=create), name="type"),
+    path("<str:type>", view(GET=search, POST=create), name="type"),
     path("<str:type>/<str:id>/_history", view(GET=history), name="instance-history"),
     path("<str:type>/<str:id>/_history/<str:version>", view(GET=vread), name="version"),
     re_path("", unknown_path),

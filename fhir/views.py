@@ -16,11 +16,12 @@ from rest_framework.settings import api_settings
 
 from fhir.access import Access
 from fhir.elements import is_resource_type
-from fhir.enforcement import AccessLapsed
 from fhir.exchange import Answer, Request, http_date
+from fhir.incoming import is_id
 from fhir.jsontext import parse, serialise
 from fhir.negotiation import MEDIA_TYPE, preferences, wants_pretty
 from fhir.outcome import BadRequest, FhirError, Issue, MethodNotAllowed, NotFound, TooLarge, Unauthorized, outcome
+from fhir.renewal import with_renewal
 
 logger = logging.getLogger(__name__)
 
@@ -77,17 +78,12 @@ def _answer(
         return _respond(Answer(204), {"Allow": _allowed(interactions)})
     if "type" in address and not is_resource_type(address["type"]):
         raise NotFound(f"{address['type'][:64]!r} is no resource type of FHIR R4.")
+    if "id" in address and http.method != "PUT" and not is_id(address["id"]):
+        raise NotFound("No resource can have this id.")
     query: str = http.META.get("QUERY_STRING", "")
     pretty = wants_pretty(http.headers.get("Accept", ""), query)
     request = _request(http, _NOBODY if public else authenticated(http), query, address)
-    try:
-        found = interaction(request)
-    except AccessLapsed:
-        request.access = _renewed(request.access)
-        try:
-            found = interaction(request)
-        except AccessLapsed as lapsed:
-            raise Unauthorized("The token has ended meanwhile.") from lapsed
+    found = with_renewal(request, lambda: interaction(request))
     if pretty and found.text:
         text = found.text if isinstance(found.text, bytes) else found.text.encode()
         found.text = serialise(parse(text), pretty=True)
@@ -124,12 +120,6 @@ def authenticated(http: HttpRequest) -> Access:
 
 def _authenticators() -> list[Any]:
     return [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
-
-
-def _renewed(access: Access) -> Access:
-    if access.guard is None:
-        raise Unauthorized("The token has ended meanwhile.")
-    return access.guard.renew()
 
 
 def _request(http: HttpRequest, access: Access, query: str, address: dict[str, str]) -> Request:

@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from fhir import urls as fhir_urls
 from oauth import urls as oauth_urls
 
 urlpatterns = [
     path("", include("smartcdr.site_urls")),
     path("", include(oauth_urls.well_known)),
-    path("fhir/", include("fhir.urls")),
+    path("fhir", fhir_urls.base),
+    path("fhir/", include(fhir_urls)),
     path("oauth/", include("oauth.urls")),
     path("accounts/", include("accounts.urls")),
     path("launch/", include("launch.urls")),

@@ -56,6 +56,20 @@ def answer(request: Request, change: Change, status: int) -> Answer:
     return Answer(status, text, change.version, change.last_updated, location)
 
 
+def answer_about_existing(request: Request, resource_type: str, fhir_id: str) -> Answer:
+    """200 about the resource that makes a conditional create needless, with its content if that may be read.
+
+    https://hl7.org/fhir/R4/http.html#ccreate
+    """
+    found = Answer(200, location=f"{resource_type}/{fhir_id}")
+    version = store.read(request.access, resource_type, fhir_id) if request.access.allows(resource_type, "r") else None
+    if version is not None:
+        found.version, found.last_updated = version.number, version.last_updated
+        found.location += f"/_history/{version.number}"
+        found.text = "" if request.prefer.get("return") == "minimal" else version.text
+    return found
+
+
 def said(change: Change) -> Issue:
     """What became of a resource, in words."""
     place = f"{change.type}/{change.fhir_id}"

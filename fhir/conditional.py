@@ -1,0 +1,77 @@
+"""Conditions that decide about writes: conditional references, and If-None-Exist.
+
+They are read strictly, an unknown parameter is an error and never ignored; and only what is within reach of a search
+is found, so that no condition tells of other resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from django.conf import settings
+from django.db import connection
+
+from fhir.access import Access
+from fhir.elements import is_resource_type
+from fhir.hashing import digest
+from fhir.outcome import PreconditionFailed
+from fhir.search.matching import matches_of_all
+
+Condition = tuple[str, str]
+"""A resource type and a query string."""
+
+
+def as_condition(reference: str) -> Condition | None:
+    """The condition, if a reference is a search on this server instead of an address.
+
+    https://hl7.org/fhir/R4/http.html#trules
+    """
+    head, mark, query = reference.removeprefix(f"{settings.FHIR_BASE}/").partition("?")
+    return (head, query) if mark and is_resource_type(head) else None
+
+
+def existing(access: Access, conditions: Collection[Condition]) -> dict[Condition, list[str]]:
+    """The ids of up to two resources for each If-None-Exist; nobody else decides on these until the transaction ends.
+
+    Raises Forbidden without the right to search, BadRequest for what is not understood to the last word.
+    https://hl7.org/fhir/R4/http.html#ccreate
+    """
+    _hold(conditions)
+    return matches_of_all(conditions, access) if conditions else {}
+
+
+def only_one(found: Iterable[str]) -> str | None:
+    """The id of what makes a conditional create needless, None if nothing does.
+
+    Raises PreconditionFailed if there are several.
+    """
+    ids = list(found)
+    if len(ids) > 1:
+        raise PreconditionFailed("More than one resource matches the condition.", code="multiple-matches")
+    return ids[0] if ids else None
+
+
+def meanings(access: Access, references: Mapping[str, str]) -> dict[str, str]:
+    """The "Type/id" that each conditional reference means, by the reference; it comes with the place it stands at.
+
+    Raises PreconditionFailed, with that place, unless exactly one resource matches, and as `existing` does.
+    """
+    asked = {text: condition for text in references if (condition := as_condition(text))}
+    found = matches_of_all(list(asked.values()), access) if asked else {}
+    return {text: _sole(text, condition, found[condition], references[text]) for text, condition in asked.items()}
+
+
+def _sole(text: str, condition: Condition, found: list[str], place: str) -> str:
+    if len(found) == 1:
+        return f"{condition[0]}/{found[0]}"
+    what, code = ("more than one resource", "multiple-matches") if found else ("no resource", "not-found")
+    raise PreconditionFailed(f"The reference {text[:200]} matches {what}.", code=code, expression=place)
+
+
+def _hold(conditions: Iterable[Condition]) -> None:
+    """Else two transactions would both find nothing, and both create. SQLite has one writer at a time anyway."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for key in sorted({digest(*condition) for condition in conditions}):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (key,))

@@ -1,0 +1,63 @@
+"""The entries of a batch-response or transaction-response. https://hl7.org/fhir/R4/bundle.html#transaction"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.conf import settings
+
+from fhir.exchange import Answer, Request, instant
+from fhir.interactions.written import answer_about_existing, said
+from fhir.jsontext import serialise
+from fhir.outcome import FhirError, outcome
+from fhir.store import Change
+
+
+def of_change(request: Request, change: Change) -> bytes:
+    """What became of a writing entry; the resource itself only with `Prefer: return=representation`."""
+    if change.resource is None:
+        return _entry(Answer(204, version=change.version, last_updated=change.last_updated))
+    created = change.changed and (change.current is None or change.current.deleted)
+    location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
+    found = Answer(201 if created else 200, "", change.version, change.last_updated, location)
+    wish = request.prefer.get("return", "minimal")
+    if wish == "representation":
+        found.text = change.text
+    return _entry(found, serialise(outcome([said(change)])) if wish == "OperationOutcome" else b"")
+
+
+def of_match(request: Request, resource_type: str, fhir_id: str) -> bytes:
+    """A create that ifNoneExist has made needless; the resource itself only with `Prefer: return=representation`."""
+    found = answer_about_existing(request, resource_type, fhir_id)
+    if request.prefer.get("return") != "representation":
+        found.text = ""
+    return _entry(found)
+
+
+def of_answer(found: Answer) -> bytes:
+    """What another interaction has answered."""
+    return _entry(found)
+
+
+def of_error(error: FhirError) -> bytes:
+    """Why an entry of a batch was not carried out."""
+    return _entry(Answer(error.status), serialise(error.outcome()))
+
+
+def _entry(found: Answer, said_of_it: bytes = b"") -> bytes:
+    facts = {"status": f"{found.status} {HTTPStatus(found.status).phrase}"}
+    if found.location:
+        facts["location"] = f"{settings.FHIR_BASE}/{found.location}"
+    if found.version:
+        facts["etag"] = found.etag
+    if found.last_updated:
+        facts["lastModified"] = instant(found.last_updated)
+    response = serialise(facts)
+    if said_of_it:
+        response = response[:-1] + b',"outcome":' + said_of_it + b"}"
+    text = found.text if isinstance(found.text, bytes) else found.text.encode()
+    if not text:
+        return b'{"response":' + response + b"}"
+    full_url = serialise({"fullUrl": f"{settings.FHIR_BASE}/{'/'.join(found.location.split('/')[:2])}"})
+    head = full_url[:-1] + b"," if found.location else b"{"
+    return head + b'"resource":' + text + b',"response":' + response + b"}"

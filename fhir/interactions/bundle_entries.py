@@ -1,0 +1,176 @@
+"""The entries of a batch or transaction Bundle, read once. https://hl7.org/fhir/R4/bundle.html#transaction"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from fhir.elements import is_resource_type
+from fhir.exchange import Request
+from fhir.incoming import check, is_id
+from fhir.outcome import BadRequest, FhirError, Issue, NotImplementedHere, Unprocessable
+from fhir.validation import validate
+
+ORDER = ("DELETE", "POST", "PUT", "GET")
+"""Transactions are processed in this order: https://hl7.org/fhir/R4/http.html#trules"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: `method` and `address` are what its request says; `address` are the parts of the URL's path."""
+
+    position: int
+    method: str
+    address: tuple[str, ...]
+    query: str
+    full_url: str
+    resource: dict[str, Any] | None
+    conditions: dict[str, str]
+
+    @property
+    def place(self) -> str:
+        """The entry as a simple FHIRPath."""
+        return f"Bundle.entry[{self.position}]"
+
+    @property
+    def type(self) -> str:
+        """The resource type in the URL, empty for a URL without one."""
+        return self.address[0] if self.address else ""
+
+    @property
+    def id(self) -> str:
+        """The id in the URL, empty for a URL without one."""
+        return self.address[1] if len(self.address) > 1 else ""
+
+    def request(self, outer: Request) -> Request:
+        """The entry as a request of its own, by the caller of `outer`."""
+        return Request(
+            access=outer.access,
+            type=self.type,
+            id=self.id,
+            version=self.address[3] if len(self.address) == 4 else "",
+            history=len(self.address) == 3,
+            query=self.query,
+            resource=self.resource,
+            if_match=self.conditions.get("ifMatch", ""),
+            if_none_match=self.conditions.get("ifNoneMatch", ""),
+            if_none_exist=self.conditions.get("ifNoneExist", ""),
+            prefer=outer.prefer,
+        )
+
+
+def check_envelope(bundle: dict[str, Any]) -> None:
+    """Raise Unprocessable with what is wrong with the Bundle itself; what its entries hold is not looked at."""
+    entries = bundle.get("entry")
+    bare = bundle
+    if isinstance(entries, list):
+        bare = {**bundle, "entry": [_without_resource(entry) for entry in entries]}
+    issues = validate(bare, expected_type="Bundle")
+    if issues:
+        raise Unprocessable.because(issues)
+
+
+def _without_resource(entry: Any) -> Any:
+    if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
+        return entry
+    # An entry must not be empty, so the resource leaves its fullUrl or request, or else a mark of its own.
+    rest = {key: value for key, value in entry.items() if key != "resource"}
+    return rest or {"fullUrl": "urn:x"}
+
+
+def read_entry(position: int, entry: dict[str, Any]) -> Entry:
+    """The entry, if its request is one that can be carried out here.
+
+    Raises BadRequest, NotImplementedHere, NotFound (an unknown type), each with the place.
+    """
+    place = f"Bundle.entry[{position}]"
+    asked = entry.get("request")
+    if not asked:
+        raise BadRequest("An entry of a batch or transaction needs a request.", code="required", expression=place)
+    address, query = _split(asked["url"])
+    found = Entry(
+        position=position,
+        method=asked["method"],
+        address=address,
+        query=query,
+        full_url=entry.get("fullUrl", ""),
+        resource=entry.get("resource"),
+        conditions={key: asked[key] for key in ("ifMatch", "ifNoneMatch", "ifNoneExist") if key in asked},
+    )
+    _check_address(found)
+    _check_resource(found)
+    return found
+
+
+def _split(url: str) -> tuple[tuple[str, ...], str]:
+    """The path's parts and the query of a URL that is relative to our base or lies under it."""
+    path, _, query = url.removeprefix(f"{settings.FHIR_BASE}/").partition("?")
+    return tuple(path.strip("/").split("/")), query
+
+
+def _check_address(entry: Entry) -> None:
+    place = f"{entry.place}.request.url"
+    if not is_resource_type(entry.type):
+        raise BadRequest("The URL does not begin with a resource type of FHIR R4.", code="value", expression=place)
+    depth = len(entry.address)
+    if entry.method in ("POST", "PUT", "DELETE") and entry.query:
+        raise NotImplementedHere(f"A conditional {entry.method} is not supported in a Bundle; ifNoneExist is.")
+    fits = {
+        "POST": depth == 1,
+        "PUT": depth == 2 and is_id(entry.id),
+        "DELETE": depth == 2 and is_id(entry.id),
+        "GET": depth in (1, 2) or (entry.address[2:3] == ("_history",) and depth in (3, 4)),
+    }
+    if entry.method not in fits:
+        raise NotImplementedHere(f"{entry.method} is not supported in a Bundle.")
+    if not fits[entry.method]:
+        raise BadRequest(f"{entry.method} does not go with this URL.", code="value", expression=place)
+
+
+def _check_resource(entry: Entry) -> None:
+    has = entry.resource is not None
+    if entry.method in ("POST", "PUT") and not has:
+        raise BadRequest(f"{entry.method} needs a resource.", code="required", expression=entry.place)
+    if entry.method in ("GET", "DELETE") and has:
+        raise BadRequest(f"{entry.method} takes no resource.", expression=f"{entry.place}.resource")
+    if entry.resource is None:
+        return
+    try:
+        check(entry.resource, entry.type)
+    except FhirError as error:
+        raise located(error, entry.place) from error
+
+
+def located(error: FhirError, place: str) -> FhirError:
+    """The same error; where it names an element of the resource, that is now below the entry at `place`."""
+    error.issues = tuple(
+        Issue(issue.severity, issue.code, issue.diagnostics, _below(place, issue.expression)) for issue in error.issues
+    )
+    return error
+
+
+def _below(place: str, expression: str | None) -> str:
+    if expression is None:
+        return place
+    if expression.startswith("Bundle.entry["):
+        return expression
+    _, dot, rest = expression.partition(".")
+    return f"{place}.resource.{rest}" if dot else f"{place}.resource"
+
+
+def check_once_each(entries: Iterable[Entry]) -> None:
+    """Raise BadRequest if a transaction changes a resource twice, or names two entries by one fullUrl.
+
+    https://hl7.org/fhir/R4/http.html#trules
+    """
+    seen: set[str] = set()
+    for entry in entries:
+        names = {entry.full_url} if entry.method in ("POST", "PUT") and entry.full_url else set()
+        if entry.method in ("PUT", "DELETE"):
+            names.add(f"{entry.type}/{entry.id}")
+        if not seen.isdisjoint(names):
+            raise BadRequest("A transaction may name a resource once only.", code="duplicate", expression=entry.place)
+        seen |= names

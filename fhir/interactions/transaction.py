@@ -1,0 +1,207 @@
+"""transaction: all entries of a Bundle, or none. https://hl7.org/fhir/R4/http.html#transaction"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fhir import store
+from fhir.conditional import existing, meanings, only_one
+from fhir.enforcement import require
+from fhir.exchange import Answer, Request
+from fhir.interactions.bundle_answers import of_answer, of_change, of_match
+from fhir.interactions.bundle_entries import ORDER, Entry, check_once_each, located
+from fhir.interactions.create import check_creation
+from fhir.interactions.delete import prepare_deletion
+from fhir.interactions.update import check_id, check_update
+from fhir.interactions.written import draft
+from fhir.outcome import BadRequest, FhirError
+from fhir.references import Link, links, relinked
+from fhir.store import Change, Current
+
+Look = Callable[[Request], Answer]
+Locked = dict[tuple[str, str], Current]
+LETTERS = {"POST": "c", "PUT": "u", "DELETE": "d"}
+
+
+@dataclass(slots=True)
+class Plan:
+    """One attempt at a transaction: the id of each entry that writes, what ifNoneExist has found instead, by the
+    entry's position; and what each fullUrl has become."""
+
+    request: Request
+    entries: list[Entry]
+    targets: dict[str, str]
+    ids: dict[int, str] = field(default_factory=dict)
+    matched: dict[int, str] = field(default_factory=dict)
+
+
+def transaction(request: Request, entries: list[Entry], look: Look) -> list[bytes]:
+    """The entries of the response, in the order of the request. `look` carries out a GET, after all writes.
+
+    Raises the first FhirError of an entry, with its place; then nothing is written.
+    """
+    write = writer(request, entries, {})
+
+    def run() -> list[bytes]:
+        plan, changes = write()
+        answers = [_answer(plan, entry, changes, look) for entry in sorted(entries, key=_turn)]
+        return [text for _, text in sorted(answers)]
+
+    return store.in_transaction(run)
+
+
+def writer(
+    request: Request, entries: list[Entry], known: Mapping[str, str]
+) -> Callable[[], tuple[Plan, dict[int, Change]]]:
+    """A function for `store.in_transaction` that writes what the entries ask for, and returns the change for each
+    position that is neither a GET nor answered by a match.
+
+    `known` says what fullUrls mean that are not among these entries. Raises BadRequest and Forbidden for what is
+    wrong whatever the data are.
+    """
+    check_once_each(entries)
+    for entry in entries:
+        with _naming(entry):
+            if entry.method in LETTERS:
+                require(request.access, entry.type, LETTERS[entry.method])
+    full_urls = frozenset(entry.full_url for entry in entries if entry.full_url) | known.keys()
+    found = {entry.position: links(entry.resource, full_urls) for entry in entries if entry.resource is not None}
+
+    def write() -> tuple[Plan, dict[int, Change]]:
+        plan = Plan(request, entries, dict(known))
+        return plan, _write(plan, found)
+
+    return write
+
+
+@contextmanager
+def _naming(entry: Entry) -> Iterator[None]:
+    """Errors from here on name the entry."""
+    try:
+        yield
+    except FhirError as error:
+        raise located(error, entry.place) from error
+
+
+def _turn(entry: Entry) -> int:
+    return ORDER.index(entry.method)
+
+
+def _write(plan: Plan, found: dict[int, list[Link]]) -> dict[int, Change]:
+    """Write what is to be written. Returns the change for each entry that is not answered by a match or a look."""
+    _match(plan)
+    _assign_ids(plan)
+    writing = [entry for entry in plan.entries if entry.position in plan.ids]
+    _resolve(plan, {entry.position: found.get(entry.position, []) for entry in writing})
+    addresses = [(entry.type, entry.id) for entry in writing if entry.method != "POST"]
+    locked = store.lock(plan.request.access, addresses)
+    changes: dict[int, Change] = {}
+    for entry in writing:
+        with _naming(entry):
+            changes[entry.position] = _change(plan, entry, locked)
+    store.apply(plan.request.access, list(changes.values()))
+    return changes
+
+
+def _match(plan: Plan) -> None:
+    """Find what each ifNoneExist means, unless this very transaction deletes it first."""
+    asked = {
+        entry.position: (entry.type, entry.conditions["ifNoneExist"])
+        for entry in plan.entries
+        if entry.method == "POST" and "ifNoneExist" in entry.conditions
+    }
+    found = existing(plan.request.access, set(asked.values()))
+    deleted = {(entry.type, entry.id) for entry in plan.entries if entry.method == "DELETE"}
+    for entry in plan.entries:
+        if entry.position not in asked:
+            continue
+        with _naming(entry):
+            ids = [each for each in found[asked[entry.position]] if (entry.type, each) not in deleted]
+            match = only_one(ids)
+        if match is not None:
+            plan.matched[entry.position] = match
+
+
+def _assign_ids(plan: Plan) -> None:
+    """Give each entry that writes its id, and each fullUrl its meaning."""
+    for entry in plan.entries:
+        if entry.method not in LETTERS:
+            continue
+        fhir_id = plan.matched.get(entry.position)
+        if fhir_id is None:
+            fhir_id = plan.ids[entry.position] = entry.id or store.new_fhir_id()
+        if entry.full_url and entry.method != "DELETE":
+            plan.targets[entry.full_url] = f"{entry.type}/{fhir_id}"
+
+
+def _resolve(plan: Plan, found: dict[int, list[Link]]) -> None:
+    """Set each link of the resources to what it means in this attempt; conditional ones are looked up together."""
+    places: dict[str, str] = {}
+    for position, each in found.items():
+        for link in each:
+            if link.kind == "reference" and "?" in link.text:
+                places.setdefault(link.text, f"Bundle.entry[{position}].resource.{link.path.partition('.')[2]}")
+    meant = meanings(plan.request.access, places)
+    for entry in plan.entries:
+        with _naming(entry):
+            _put(plan, entry, found.get(entry.position, []), meant)
+
+
+def _put(plan: Plan, entry: Entry, found: list[Link], meant: dict[str, str]) -> None:
+    base = _base_of(entry.full_url)
+
+    def target(text: str) -> str | None:
+        return plan.targets.get(text) or (plan.targets.get(f"{base}/{text}") if base else None)
+
+    for link in found:
+        if link.kind == "narrative":
+            link.put(relinked(link.text, target))
+        else:
+            link.put(meant.get(link.text) or target(link.text) or _as_it_is(link))
+
+
+def _as_it_is(link: Link) -> str:
+    """A link that names no entry; a URN in a reference could then never be followed, and is refused."""
+    if link.kind == "reference" and link.text.startswith("urn:"):
+        raise BadRequest(f"{link.text[:80]} is the fullUrl of no entry.", code="not-found", expression=link.path)
+    return link.text
+
+
+def _base_of(full_url: str) -> str:
+    """The FHIR base of a fullUrl like https://example.org/fhir/Patient/1, empty for others.
+
+    https://hl7.org/fhir/R4/bundle.html#references
+    """
+    parts = full_url.rsplit("/", 2)
+    return parts[0] if len(parts) == 3 and full_url.startswith(("http://", "https://")) else ""
+
+
+def _change(plan: Plan, entry: Entry, locked: Locked) -> Change:
+    """The change that the entry asks for, if the caller may make it."""
+    request = entry.request(plan.request)
+    fhir_id = plan.ids[entry.position]
+    if entry.method == "DELETE":
+        return prepare_deletion(request, locked.get((entry.type, fhir_id)))
+    if entry.method == "POST":
+        change = draft(entry.type, fhir_id, "POST", entry.resource)
+        check_creation(request, change)
+        return change
+    current = locked.get((entry.type, fhir_id))
+    assert entry.resource is not None  # noqa: S101 — read_entry has seen to it
+    check_id(request, entry.resource.get("id"))
+    change = draft(entry.type, fhir_id, "PUT", entry.resource, current)
+    check_update(request, change, current)
+    return change
+
+
+def _answer(plan: Plan, entry: Entry, changes: dict[int, Change], look: Look) -> tuple[int, bytes]:
+    """The entry's position and its part of the response."""
+    position = entry.position
+    if position in changes:
+        return position, of_change(plan.request, changes[position])
+    if position in plan.matched:
+        return position, of_match(plan.request, entry.type, plan.matched[position])
+    with _naming(entry):
+        return position, of_answer(look(entry.request(plan.request)))
