@@ -1,4 +1,4 @@
-"""The people who can sign in to the demonstration: two of each kind, all with one password that is easy to type."""
+"""The people who can sign in to the demonstration: two of each kind, all with one password."""
 
 from __future__ import annotations
 

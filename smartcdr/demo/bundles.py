@@ -24,8 +24,8 @@ ANCHOR: Final = date(2026, 11, 2)
 def bundles(anchor: date = ANCHOR) -> Iterator[Json]:
     """One transaction Bundle for the clinic, then one for each patient, in an order that needs no look-ahead.
 
-    Every entry is a PUT under an id of our own, so a second load finds each resource as it is. Each resource
-    was accepted by its fhir.resources model, which raises pydantic's ValidationError (a ValueError) otherwise;
+    Every entry is a PUT under an id of our own, so a second load finds each resource as it is. Each was
+    accepted by its fhir.resources model, which otherwise raises pydantic's ValidationError (a ValueError);
     what is given out is our own dict, since the model's dump would change how numbers are written.
     """
     yield _transaction(clinic_resources())

@@ -72,8 +72,8 @@ def _growth_report(port: int) -> Json:
         "token_endpoint_auth_method": "client_secret_basic",
         "redirect_uris": [f"{viewer_origin(port)}/growth-report/callback"],
         "introspection": "own",
-        "scope": "launch launch/patient launch/encounter openid fhirUser profile email online_access offline_access "
-        "patient/*.rs user/*.rs",
+        "scope": "launch launch/patient launch/encounter openid fhirUser profile email "
+        "online_access offline_access patient/*.rs user/*.rs",
         "status": "live",
     }
 

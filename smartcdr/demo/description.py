@@ -1,4 +1,4 @@
-"""demo.json: the demonstration's addresses, accounts and clients, for people and programs that want to try it."""
+"""demo.json: the demonstration's addresses, accounts and clients, for whoever wants to try it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DESCRIPTION: Final = Path(settings.BASE_DIR) / "demo.json"
 
 
 def known_secrets(path: Path) -> dict[str, str]:
-    """The clients' secrets in a demo.json by client_id; none if there is no such file or it is not one of ours."""
+    """The clients' secrets in a demo.json by client_id; none if there is none or it is not one of ours."""
     try:
         clients = json.loads(path.read_bytes())["clients"]
         return {one["client_id"]: one["client_secret"] for one in clients if "client_secret" in one}

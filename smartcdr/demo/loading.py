@@ -30,10 +30,10 @@ class Loaded:
 
 
 def load(made: Iterable[Json] | None = None) -> Loaded:
-    """Write transaction Bundles of PUT entries (the demonstration's, if none are given), one transaction each.
+    """Write Bundles of PUT entries (the demonstration's, if none are given), in one transaction each.
 
-    What is there already with the same content stays as it is, version included. Raises fhir.outcome.Unprocessable
-    for a resource that breaks R4's rules; its Bundle is then left out as a whole.
+    What is there already with the same content stays as it is, version included. Raises
+    fhir.outcome.Unprocessable for a resource that breaks R4's rules; its Bundle is then left out as a whole.
     """
     done = Loaded()
     for bundle in bundles() if made is None else made:

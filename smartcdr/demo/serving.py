@@ -35,7 +35,7 @@ def _is_taken(port: int) -> bool:
 
 
 def serve(port: int, viewer_config: Json) -> int:
-    """Serve until SIGINT or SIGTERM, or until the server ends by itself; returns 0, or its exit status then."""
+    """Serve until SIGINT or SIGTERM, or until the server ends by itself; returns 0, or its status then."""
     stopped = threading.Event()
     with _viewer(port + 1, viewer_config), _server(port) as server:
 

@@ -1,7 +1,7 @@
 """A small web server that gives the Lab Viewer an origin of its own on the loopback interface.
 
-It holds the app's files in memory and answers for these names alone: there is no path to wander and no directory
-to list. Development only: the Lab Viewer is plain files, and any web server can serve it elsewhere.
+It holds the app's files in memory and answers for these names alone: there is no path to wander and no
+directory to list. Development only: the Lab Viewer is plain files, and any web server can serve it elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from smartcdr.demo.elements import Json
@@ -27,7 +27,7 @@ _TYPES: Final = {
 
 
 def content_security_policy(servers: list[str]) -> str:
-    """The app's policy: its own files only, and connections to itself and to the origins of the given URLs."""
+    """The app's policy: its own files only, and connections to itself and the origins of these URLs."""
     origins = " ".join(sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, servers)}))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -39,7 +39,7 @@ def content_security_policy(servers: list[str]) -> str:
 class ViewerServer(ThreadingHTTPServer):
     """Serves the Lab Viewer on 127.0.0.1; browsers that know `localhost` as ::1 too fall back to it.
 
-    `config` takes the place of the app's config.json; its `trusted_iss` are the servers that the app may talk to.
+    `config` takes the place of the app's config.json; its `trusted_iss` are the servers that it may talk to.
     Raises OSError if the port is taken.
     """
 
@@ -62,8 +62,8 @@ class ViewerHandler(BaseHTTPRequestHandler):
 
     server: ViewerServer
     protocol_version = "HTTP/1.1"
-    server_version: ClassVar[str] = "LabViewer"
-    sys_version: ClassVar[str] = ""
+    server_version = "LabViewer"
+    sys_version = ""
 
     def do_GET(self) -> None:
         """Send a file."""

@@ -66,7 +66,7 @@ class Viewer:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    # Playwright's event loop lives as long as this block; a longer one would look like asynchronous code to Django.
+    # Playwright's event loop lives as long as this block; while it does, Django takes us for asynchronous.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
         yield browser

@@ -1,4 +1,4 @@
-"""A stand-in for a SMART on FHIR server: just enough of one to show what the Lab Viewer does with its answers."""
+"""A stand-in for a SMART on FHIR server: just enough to show what the Lab Viewer does with its answers."""
 
 import base64
 import hashlib

@@ -60,7 +60,7 @@ def test_demo_json_has_two_users_of_each_kind_and_both_clients(tmp_path: Path) -
         "client_id": "lab-viewer",
         "redirect_uris": ["http://localhost:8001/index.html"],
         "launch_url": "http://localhost:8001/launch.html",
-        "scope": "launch launch/patient openid fhirUser offline_access patient/Patient.rs patient/Observation.rs",
+        "scope": f"launch {clients.STANDALONE_SCOPE}",
     }
     assert report["client_id"] == "growth-report"
     assert verify(Application.objects.get(client_id="growth-report"), report["client_secret"])

@@ -24,7 +24,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Command(BaseCommand):
     """Prepares the demonstration, as often as one likes, and runs it."""
 
-    help = "Fill the database with invented patients, people and apps, and serve it with the Lab Viewer beside it."
+    help = "Fill the database with invented patients, people and apps; serve it and the Lab Viewer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Where to serve, and whether to."""
