@@ -54,6 +54,7 @@ class Number(Decimal):
 
 _NUMBERS = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ALIKE = bytes.maketrans(b"{}", b"[]")
 _NOT_FINITE = re.compile(r"[^A-Za-z]?-?(NaN|Infinity)")
 
 
@@ -159,11 +160,12 @@ def _refuse_nul(text: bytes) -> None:
 
 
 def _refuse_depth(skeleton: bytes, value: Any) -> None:
-    brackets = skeleton.translate(None, _NOT_BRACKETS)
+    """Refuse brackets that nest too deep: each round takes the innermost pairs away, one level of them."""
+    brackets = skeleton.translate(_ALIKE, _NOT_BRACKETS)
+    if len(brackets) <= 2 * MAX_DEPTH:
+        return
     for _ in range(MAX_DEPTH):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        brackets = brackets.replace(b"[]", b"")
     if brackets:
         raise JsonTextError("depth", f"The text nests deeper than {MAX_DEPTH} levels", path=_deep_path(value))
 

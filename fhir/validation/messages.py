@@ -10,7 +10,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from fhir.elements import RESOURCE_TYPES, Element, children
 from fhir.outcome import Issue
-from fhir.validation.schema import reference_pattern
+from fhir.validation.schema import r4_schema, reference_pattern
 
 _SHOWN = 60
 """How many characters of a wrong value are repeated to the sender."""
@@ -69,12 +69,12 @@ def _find(context: str, name: str) -> tuple[Element | None, str]:
     return None, ""
 
 
-def issues(error: ValidationError, schema: dict[str, Any], resource_type: str, base: str) -> Iterator[Issue]:
-    """Return the issues that say what `error`, found by `schema` in a resource of this type, means.
+def issues(error: ValidationError, base: str) -> Iterator[Issue]:
+    """Return the issues that say what an error of the schema means.
 
-    `base` is the simple FHIRPath of that resource, `Patient` or `Bundle.entry[0].resource`.
+    `base` is the simple FHIRPath of the resource, `Patient` or `Bundle.entry[0].resource`.
     """
-    place = _Place(base, resource_type, error.instance_path)
+    place = _Place(base, str(error.instance_path[0]), error.instance_path[1:])
     if isinstance(error.kind, ValidationErrorKind.AdditionalProperties):
         for name in error.kind.unexpected:
             yield Issue("error", "structure", _unknown(place, name), f"{place.expression}.{name}")
@@ -82,7 +82,7 @@ def issues(error: ValidationError, schema: dict[str, Any], resource_type: str, b
     if isinstance(error.kind, ValidationErrorKind.Required):
         yield _missing(place, error.kind.property)
         return
-    rule, _, detail = _comment(schema, error.schema_path).partition(":")
+    rule, _, detail = _comment(error.schema_path).partition(":")
     simple = _SIMPLE.get(error.kind.name)
     if simple and rule in ("", "primitive", "binding", "target", "sibling"):
         yield Issue("error", "structure", f"{place.expression} {simple}.", place.expression)
@@ -99,10 +99,10 @@ _SIMPLE = {
 }
 
 
-def _comment(schema: dict[str, Any], path: list[str | int]) -> str:
+def _comment(path: list[str | int]) -> str:
     """Return the innermost `$comment` on the way to the keyword that failed."""
     found = ""
-    node: Any = schema
+    node: Any = r4_schema()
     for step in path:
         node = node[step]
         if isinstance(node, dict) and isinstance(node.get("$comment"), str):

@@ -1,4 +1,4 @@
-"""Makes a JSON Schema for a resource type from the tables of elements.
+"""Makes a JSON Schema for all resource types from the tables of elements.
 
 Every rule that its keyword does not name well carries a `$comment`, "rule:detail", from which messages are
 made. https://hl7.org/fhir/R4/json.html
@@ -17,23 +17,23 @@ _NESTED_RESOURCE: dict[str, Any] = {"type": "object", "required": ["resourceType
 _OPEN = "#/$defs/"
 
 
-def schema(resource_type: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a resource type.
+@cache
+def r4_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of an object that holds a resource under the name of its type.
 
-    Resources within it are only seen to be objects with a type: each is held against its own schema. Raises
-    KeyError if `resource_type` is not concrete.
+    The wrapping finds the type's rules by one look-up. Resources within a resource are only seen to be
+    objects with a type: each is held against its own rules.
     """
-    if not is_resource_type(resource_type):
-        raise KeyError(resource_type)
     definitions: dict[str, Any] = {}
-    waiting = [resource_type]
+    waiting = list(RESOURCE_TYPES)
     while waiting:
         name = waiting.pop()
         if name in definitions:
             continue
         definitions[name] = _definition(name)
         waiting.extend(sorted(_references(definitions[name])))
-    return {"$ref": _OPEN + resource_type, "$defs": definitions}
+    resources = {name: {"$ref": _OPEN + name} for name in RESOURCE_TYPES}
+    return {"type": "object", "properties": resources, "additionalProperties": False, "$defs": definitions}
 
 
 def _references(value: Any) -> set[str]:
@@ -48,12 +48,13 @@ def _references(value: Any) -> set[str]:
 
 
 def _definition(name: str) -> dict[str, Any]:
+    if name in PRIMITIVES:
+        return PRIMITIVES[name] | {"$comment": f"primitive:{name}"}
     if name.startswith("Reference:"):
         return _structure("Reference", tuple(name.partition(":")[2].split(",")))
     return _structure(name, ())
 
 
-@cache
 def _structure(context: str, targets: tuple[str, ...]) -> dict[str, Any]:
     """Return the schema of a type or structure; for a Reference, one that may name only `targets` (empty:
     all).
@@ -94,7 +95,10 @@ def _properties(element: Element) -> Iterator[tuple[str, Any]]:
         value = _value(element, kind)
         sibling: dict[str, Any] = {"$ref": _OPEN + "Element"}
         if element.many and is_primitive(kind):
-            value = {"anyOf": [{"type": "null"}, value]} | _commented(value)
+            value = {
+                "anyOf": [{"type": "null"}, value],
+                "$comment": value.get("$comment", f"primitive:{kind}"),
+            }
             sibling = {"anyOf": [{"type": "null"}, sibling], "$comment": "sibling:"}
         yield name, _many(value) if element.many else value
         if _has_sibling(element, kind):
@@ -103,10 +107,6 @@ def _properties(element: Element) -> Iterator[tuple[str, Any]]:
 
 def _many(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "minItems": 1, "items": items}
-
-
-def _commented(value: dict[str, Any]) -> dict[str, Any]:
-    return {"$comment": value["$comment"]} if "$comment" in value else {}
 
 
 def _value(element: Element, kind: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _value(element: Element, kind: str) -> dict[str, Any]:
         return {"$ref": _OPEN + kind} | _concept(element, kind)
     allowed = _codes(element) if kind == "code" else None
     if allowed is None:
-        return PRIMITIVES[kind] | {"$comment": f"primitive:{kind}"}
+        return {"$ref": _OPEN + kind}
     return {"enum": allowed, "$comment": f"binding:{element.values}"}
 
 

@@ -101,6 +101,8 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("null", b"null", "top-level"),
     ("65 levels", b'{"a":' * 65 + b"1" + b"}" * 65, "depth"),
     ("65 levels of arrays", b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "depth"),
+    ("66 levels of both kinds", b'{"a":[' * 33 + b"]}" * 33, "depth"),
+    ("65 levels beside others", b'{"x":[[],{},[{}]],"a":' * 64 + b"{}" + b"}" * 64, "depth"),
     ("100,000 levels", b'{"a":' * 100_000, "depth"),
     ("a key twice", b'{"a":1,"a":1}', "duplicate-key"),
     ("a key twice, once escaped", b'{"a":1,"\\u0061":1}', "duplicate-key"),
@@ -151,6 +153,11 @@ def test_a_refusal_of_depth_says_the_path() -> None:
 
 def test_64_levels_are_accepted_and_brackets_within_strings_do_not_count() -> None:
     deep = b'{"a":' * 63 + b'{"b":"' + b"[{" * 100 + b'"}' + b"}" * 63
+    assert jsontext.serialise(jsontext.parse(deep)) == deep
+
+
+def test_64_levels_of_both_kinds_are_accepted() -> None:
+    deep = b'{"a":[' * 32 + b'"[[","{{"' + b"]}" * 32
     assert jsontext.serialise(jsontext.parse(deep)) == deep
 
 
