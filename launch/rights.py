@@ -53,9 +53,9 @@ def rights_of(user: User) -> Rights:
     """The rights of this person at this moment. A person without a FHIR identity, or deactivated, has
     none.
     """
-    if not user.is_active:
-        return NO_RIGHTS
     kind, _, fhir_id = user.fhir_user.partition("/")
+    if not user.is_active or not fhir_id:
+        return NO_RIGHTS
     match kind:
         case "Patient":
             return Rights(frozenset({fhir_id}), frozenset(settings.PATIENT_WRITABLE))

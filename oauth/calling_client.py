@@ -34,11 +34,13 @@ def calling_client(request: HttpRequest, form: dict[str, str]) -> Application:
     https://www.rfc-editor.org/rfc/rfc6749#section-2.3
     """
     try:
-        return authenticate(request.headers.get("Authorization", ""), form)
+        client = authenticate(request.headers.get("Authorization", ""), form)
     except InvalidClientError as error:
         raise Refused(401, "invalid_client", str(error), 'Basic realm="oauth"') from error
     except AmbiguousClientError as error:
         raise Refused(400, "invalid_request", str(error)) from error
+    request.calling_client = client  # type: ignore[attr-defined]  # oauth.cors asks whose pages may read this
+    return client
 
 
 def bearer_may_introspect(authorization: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from oauth.client_urls import origin_fault, redirect_uri_fault, web_url_fault
+from oauth.client_urls import origin_fault, redirect_uri_fault, split_url, web_url_fault
 from oauth.models import Application
 from oauth.scopes import parse_scope
 
@@ -102,6 +102,21 @@ def settle(application: Application) -> None:
     application.client_secret = ""
     application.skip_authorization = False
     application.grant_types = application.grant_types or list(GRANT_TYPES)
+    if (
+        application.application_type == Application.ApplicationType.BROWSER
+        and not application.allowed_origins
+    ):
+        application.allowed_origins = " ".join(_origins_of(application))
+
+
+def _origins_of(application: Application) -> list[str]:
+    """Where a browser app's own pages come from: whoever registered these URLs vouches for their origins.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#considerations-for-cross-origin-resource-sharing-cors-support
+    """
+    named = [*application.redirect_uris.split(), application.launch_url]
+    urls = [split_url(url) for url in named if not web_url_fault(url)]
+    return list(dict.fromkeys(f"{url.scheme}://{url.netloc}" for url in urls if url and url.netloc))
 
 
 def shape_faults(metadata: Mapping[str, Any]) -> Iterator[str]:

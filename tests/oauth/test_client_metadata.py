@@ -1,0 +1,163 @@
+"""What a registration may say, and every kind of nonsense that it may not."""
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from oauth.client_metadata import BadMetadata, fill
+from oauth.models import Application
+
+GOOD: dict[str, Any] = {
+    "client_name": "Lab Viewer",
+    "redirect_uris": ["https://app.example.org/callback"],
+    "scope": "launch openid fhirUser patient/*.rs",
+    "application_type": "browser",
+    "token_endpoint_auth_method": "none",
+    "launch_url": "https://app.example.org/launch.html",
+    "contacts": ["apps@example.org"],
+}
+
+
+@pytest.fixture(autouse=True)
+def strict(settings: Settings) -> None:
+    settings.ALLOW_INSECURE_CLIENT_URLS = False
+
+
+def faults_of(**changes: Any) -> list[str]:
+    with pytest.raises(BadMetadata) as bad:
+        fill(Application(), {**GOOD, **changes})
+    return bad.value.faults
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7591#section-2")
+def test_good_metadata_become_a_client() -> None:
+    application = fill(Application(), {**GOOD, "response_types": ["code"], "access_token_seconds": 600})
+    assert application.name == "Lab Viewer"
+    assert application.redirect_uris == "https://app.example.org/callback"
+    assert application.client_type == Application.CLIENT_PUBLIC
+    assert application.client_secret == ""
+    assert application.introspection == "none"
+    assert application.grant_types == ["authorization_code", "refresh_token"]
+    assert application.access_token_seconds == 600
+    assert application.allowed_origins == "https://app.example.org"
+
+
+def test_a_confidential_client_may_ask_about_its_own_tokens_unless_told_otherwise() -> None:
+    web = {**GOOD, "application_type": "web", "token_endpoint_auth_method": "client_secret_basic"}
+    application = fill(Application(), web)
+    assert application.client_type == Application.CLIENT_CONFIDENTIAL
+    assert application.introspection == "own"
+    assert application.allowed_origins == ""
+    assert fill(Application(), {**web, "introspection": "any"}).introspection == "any"
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"client_name": " "}, "client_name"),
+        ({"client_name": 5}, "client_name"),
+        ({"client_name": "a\x00b"}, "client_name"),
+        ({"client_id": "two words"}, "client_id"),
+        ({"client_id": ""}, "client_id"),
+        ({"redirect_uris": []}, "redirect_uris"),
+        ({"redirect_uris": "https://app.example.org/"}, "redirect_uris"),
+        ({"redirect_uris": [""]}, "redirect_uris"),
+        ({"redirect_uris": [None]}, "redirect_uris"),
+        ({"scope": ""}, "scope"),
+        ({"scope": "patient/Patient."}, "scope"),
+        ({"scope": ["openid"]}, "scope"),
+        ({"auto_approved_scope": "user/*.rs"}, "auto_approved_scope"),
+        ({"application_type": "toaster"}, "application_type"),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, "token_endpoint_auth_method"),
+        ({"token_endpoint_auth_method": "client_secret_basic"}, "token_endpoint_auth_method"),
+        ({"grant_types": ["password"]}, "grant_types"),
+        ({"grant_types": ["refresh_token"]}, "grant_types"),
+        ({"response_types": ["token"]}, "response_types"),
+        ({"introspection": "any"}, "introspection"),
+        ({"contacts": ["nobody"]}, "contacts"),
+        ({"launch_url": "javascript:alert(1)"}, "launch_url"),
+        ({"launch_url": "http://app.example.org/launch"}, "launch_url"),
+        ({"logo_uri": "data:image/png;base64,AAAA"}, "logo_uri"),
+        ({"policy_uri": "/privacy"}, "policy_uri"),
+        ({"tos_uri": "https://user:pw@example.org/"}, "tos_uri"),
+        ({"allowed_origins": ["https://app.example.org/"]}, "allowed_origins"),
+        ({"allowed_origins": ["*"]}, "allowed_origins"),
+        ({"allowed_origins": ["null"]}, "allowed_origins"),
+        ({"access_token_seconds": 10}, "access_token_seconds"),
+        ({"access_token_seconds": 86_400}, "access_token_seconds"),
+        ({"access_token_seconds": True}, "access_token_seconds"),
+        ({"refresh_token_seconds": -1}, "refresh_token_seconds"),
+        ({"status": "great"}, "status"),
+        ({"client_secret": "mine"}, "client_secret"),
+        ({"skip_authorization": True}, "skip_authorization"),
+    ],
+)
+def test_nonsense_is_refused_by_name(changes: dict[str, Any], name: str) -> None:
+    assert {fault.partition(":")[0] for fault in faults_of(**changes)} == {name}
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc8252#section-7")
+@pytest.mark.parametrize(
+    ("uri", "application_type", "is_good"),
+    [
+        ("https://app.example.org/cb", "browser", True),
+        ("https://app.example.org/cb?x=1", "web", True),
+        ("https://app.example.org:8443/cb", "web", True),
+        ("http://app.example.org/cb", "browser", False),
+        ("http://localhost/cb", "browser", False),
+        ("http://127.0.0.1/cb", "browser", False),
+        ("http://127.0.0.1/cb", "native", True),
+        ("http://[::1]/cb", "native", True),
+        ("http://127.0.0.2/cb", "native", False),
+        ("http://localhost/cb", "native", False),
+        ("org.example.app:/cb", "native", True),
+        ("org.example.app:/cb", "browser", False),
+        ("org.example.app://cb", "native", False),
+        ("myapp:/cb", "native", False),
+        ("javascript:alert(1)", "native", False),
+        ("data:text/html,x", "native", False),
+        ("file:///etc/passwd", "native", False),
+        ("https://app.example.org/cb#x", "browser", False),
+        ("https://app.example.org/*", "browser", False),
+        ("https://*.example.org/cb", "browser", False),
+        ("https://user@app.example.org/cb", "browser", False),
+        ("https://app.example.org\\@evil.example/cb", "browser", False),
+        ("https:///cb", "browser", False),
+        ("https://[bad/cb", "browser", False),
+        ("https://app.example.org:x/cb", "browser", False),
+        ("//app.example.org/cb", "browser", False),
+        ("/cb", "browser", False),
+    ],
+)
+def test_a_redirect_uri_is_https_or_a_native_apps_own(uri: str, application_type: str, is_good: bool) -> None:
+    metadata = {**GOOD, "redirect_uris": [uri], "application_type": application_type, "allowed_origins": []}
+    if is_good:
+        assert fill(Application(), metadata).redirect_uris == uri
+    else:
+        assert any(fault.startswith("redirect_uris:") for fault in faults_of(**metadata))
+
+
+def test_http_urls_are_taken_only_where_the_settings_allow_them(settings: Settings) -> None:
+    local = {
+        **GOOD,
+        "redirect_uris": ["http://localhost:8001/"],
+        "launch_url": "http://localhost:8001/launch.html",
+    }
+    assert len(faults_of(**local)) >= 2
+    settings.ALLOW_INSECURE_CLIENT_URLS = True
+    application = fill(Application(), local)
+    assert application.allowed_origins == "http://localhost:8001"
+
+
+def test_every_fault_is_named_at_once_and_the_client_stays_as_it_was() -> None:
+    application = Application(name="Before", redirect_uris="https://before.example.org/")
+    with pytest.raises(BadMetadata) as bad:
+        fill(application, {"client_name": "", "scope": "nonsense", "redirect_uris": ["ftp://x/"]})
+    assert {fault.partition(":")[0] for fault in bad.value.faults} >= {
+        "client_name",
+        "scope",
+        "redirect_uris",
+    }
+    assert application.name == "Before"
+    assert application.redirect_uris == "https://before.example.org/"
