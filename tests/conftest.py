@@ -1,3 +1,3 @@
 """What every test shares."""
 
-pytest_plugins = ["tests.machine", "tests.demo_site"]
+pytest_plugins = ["tests.machine", "tests.demo_site", "tests.chromium"]
