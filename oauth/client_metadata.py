@@ -98,7 +98,7 @@ def settle(application: Application) -> None:
     public = application.token_endpoint_auth_method == Application.AuthMethod.NONE
     application.client_type = Application.CLIENT_PUBLIC if public else Application.CLIENT_CONFIDENTIAL
     application.authorization_grant_type = Application.GRANT_AUTHORIZATION_CODE
-    application.algorithm = Application.RS256_ALGORITHM
+    application.algorithm = Application.NO_ALGORITHM
     application.client_secret = ""
     application.skip_authorization = False
     application.grant_types = application.grant_types or list(GRANT_TYPES)

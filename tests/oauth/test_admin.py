@@ -1,0 +1,290 @@
+"""The authorization server in the admin console: what staff can do, and what they can never see."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from oauth.client_secrets import verify
+from oauth.models import AccessToken, Application, ClientSecret, Consent, RefreshToken, Scope, SigningKey
+from oauth.signing_keys import new_key
+from oauth.token_liveness import alive
+from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
+
+pytestmark = pytest.mark.django_db
+
+FORM: dict[str, Any] = {
+    "name": "Lab Viewer",
+    "status": "live",
+    "description": "Plots lab values.",
+    "publisher": "Example Ltd",
+    "contacts": "apps@example.org",
+    "client_id": "lab-viewer",
+    "application_type": "browser",
+    "token_endpoint_auth_method": "none",
+    "redirect_uris": "https://app.example.org/callback",
+    "launch_url": "https://app.example.org/launch",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "scope": "launch openid\r\npatient/*.rs",
+    "consent_policy": "remember",
+    "introspection": "none",
+    "secrets-TOTAL_FORMS": "0",
+    "secrets-INITIAL_FORMS": "0",
+}
+CONFIDENTIAL = {
+    **FORM,
+    "name": "Growth Chart",
+    "client_id": "growth",
+    "application_type": "web",
+    "token_endpoint_auth_method": "client_secret_basic",
+    "introspection": "own",
+}
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(make_user("", username="root", is_staff=True, is_superuser=True))
+    return client
+
+
+def act(client: Client, model: str, action: str, *pks: int) -> Any:
+    form = {"action": action, "_selected_action": list(pks)}
+    return client.post(f"/admin/oauth/{model}/", form, follow=True)
+
+
+def test_a_public_client_is_registered_with_its_origin_and_no_secret(staff: Client) -> None:
+    answer = staff.post("/admin/oauth/application/add/", FORM)
+    assert answer.status_code == 302
+    application = Application.objects.get(client_id="lab-viewer")
+    assert application.is_public
+    assert application.is_live
+    assert application.scope == "launch openid patient/*.rs"
+    assert application.contacts == ["apps@example.org"]
+    assert application.allowed_origins == "https://app.example.org"
+    assert not ClientSecret.objects.exists()
+
+
+def test_a_confidential_client_shows_its_secret_once(staff: Client) -> None:
+    page = staff.post("/admin/oauth/application/add/", CONFIDENTIAL)
+    application = Application.objects.get(client_id="growth")
+    secret = page.context["made"][0][1]
+    assert secret in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
+    assert verify(application, secret)
+    later = staff.get(f"/admin/oauth/application/{application.pk}/change/").content.decode()
+    assert secret not in later
+    assert application.secrets.get().digest not in later
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("client_id", "two words"),
+        ("redirect_uris", ""),
+        ("redirect_uris", "javascript:alert(1)"),
+        ("redirect_uris", "https://app.example.org/#x"),
+        ("scope", "patient/Patient."),
+        ("scope", ""),
+        ("launch_url", "data:text/html,x"),
+        ("logo_uri", "nonsense"),
+        ("contacts", "nobody"),
+        ("token_endpoint_auth_method", "client_secret_basic"),
+        ("introspection", "any"),
+        ("access_token_seconds", "5"),
+        ("grant_types", ["password"]),
+        ("auto_approved_scope", "user/*.rs"),
+    ],
+)
+def test_the_form_refuses_nonsense_at_its_field(staff: Client, field: str, value: Any) -> None:
+    page = staff.post("/admin/oauth/application/add/", {**FORM, field: value})
+    assert page.status_code == 200
+    assert field in page.context["adminform"].form.errors
+    assert not Application.objects.exists()
+
+
+def test_a_changed_client_keeps_what_the_form_shows(staff: Client) -> None:
+    staff.post("/admin/oauth/application/add/", FORM)
+    application = Application.objects.get()
+    page = staff.get(f"/admin/oauth/application/{application.pk}/change/")
+    form = page.context["adminform"].form
+    again = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    formset = {"secrets-TOTAL_FORMS": "0", "secrets-INITIAL_FORMS": "0"}
+    staff.post(
+        f"/admin/oauth/application/{application.pk}/change/", {**again, **formset, "publisher": "Other"}
+    )
+    changed = Application.objects.get()
+    assert changed.publisher == "Other"
+    assert changed.contacts == ["apps@example.org"]
+    assert changed.grant_types == ["authorization_code", "refresh_token"]
+
+
+def test_a_new_client_is_offered_the_catalogues_scopes(staff: Client) -> None:
+    page = staff.get("/admin/oauth/application/add/")
+    assert "patient/*.rs" in page.context["adminform"].form.initial["scope"]
+    assert "offline_access" not in page.context["adminform"].form.initial["scope"]
+
+
+def test_suspending_kills_tokens_and_going_live_revives_none(staff: Client) -> None:
+    issued = issue(make_key(), make_user(), scope="user/*.rs")
+    pk = issued.row.application.pk
+    act(staff, "application", "suspend", pk)
+    assert Application.objects.get(pk=pk).status == "suspended"
+    act(staff, "application", "make_live", pk)
+    assert Application.objects.get(pk=pk).status == "live"
+    assert not alive(AccessToken.objects.all()).exists()
+
+
+def test_a_retired_client_stays_retired(staff: Client) -> None:
+    client = make_client(status="retired")
+    act(staff, "application", "make_live", client.pk)
+    client.refresh_from_db()
+    assert client.status == "retired"
+
+
+def test_another_secret_is_made_for_confidential_clients_only(staff: Client) -> None:
+    staff.post("/admin/oauth/application/add/", CONFIDENTIAL)
+    application = Application.objects.get()
+    page = act(staff, "application", "make_secret", application.pk)
+    assert verify(application, page.context["made"][0][1])
+    assert application.secrets.count() == 2
+    public = make_client()
+    act(staff, "application", "make_secret", public.pk)
+    assert public.secrets.count() == 0
+
+
+def test_tokens_are_listed_without_their_text(staff: Client) -> None:
+    issued = issue(make_key(), make_user(username="ada"), scope="user/*.rs")
+    text, refresh_row = issue_refresh(issued)
+    row = AccessToken.objects.get(pk=issued.row.pk)
+    for url in (
+        "/admin/oauth/accesstoken/?alive=yes",
+        f"/admin/oauth/accesstoken/{row.pk}/change/",
+        "/admin/oauth/refreshtoken/?q=ada",
+        f"/admin/oauth/refreshtoken/{refresh_row.pk}/change/",
+    ):
+        page = staff.get(url)
+        assert page.status_code == 200
+        content = page.content.decode()
+        assert "ada" in content
+        for hidden in (issued.token, text, row.token_checksum, refresh_row.token_checksum):
+            assert hidden not in content
+
+
+def test_a_native_app_with_a_scheme_of_its_own_is_taken(staff: Client) -> None:
+    native = {**FORM, "application_type": "native", "redirect_uris": "org.example.app:/cb\r\nhttp://127.0.0.1/cb"}
+    assert staff.post("/admin/oauth/application/add/", native).status_code == 302
+    assert Application.objects.get().redirect_uri_allowed("http://127.0.0.1:5000/cb")
+
+
+def test_the_list_says_which_tokens_are_alive(staff: Client) -> None:
+    key, user = make_key(), make_user()
+    living = issue(key, user, scope="user/*.rs")
+    dead = issue(key, user, scope="user/*.rs")
+    dead.row.revoke()
+    for choice, expected in (("yes", [living.row.pk]), ("no", [dead.row.pk])):
+        page = staff.get("/admin/oauth/accesstoken/", {"alive": choice})
+        assert [row.pk for row in page.context["cl"].result_list] == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "ends"),
+    [
+        ("revoke_selected", {"chosen"}),
+        ("revoke_of_clients", {"chosen", "same client"}),
+        ("revoke_of_users", {"chosen", "same user"}),
+    ],
+)
+def test_staff_revoke_one_token_or_all_of_a_client_or_user(
+    staff: Client, action: str, ends: set[str]
+) -> None:
+    key, user, client = make_key(), make_user(), make_client()
+    tokens = {
+        "chosen": issue(key, user, client, scope="user/*.rs"),
+        "same client": issue(key, make_user(), client, scope="user/*.rs"),
+        "same user": issue(key, user, scope="user/*.rs"),
+        "other": issue(key, make_user(), scope="user/*.rs"),
+    }
+    act(staff, "accesstoken", action, tokens["chosen"].row.pk)
+    living = set(alive(AccessToken.objects.all()).values_list("pk", flat=True))
+    assert {name for name, issued in tokens.items() if issued.row.pk not in living} == ends
+
+
+def test_a_withdrawn_consent_takes_its_tokens_with_it(staff: Client) -> None:
+    issued = issue(make_key(), make_user(), scope="user/*.rs")
+    consent = Consent.objects.get()
+    act(staff, "consent", "withdraw_selected", consent.pk)
+    consent.refresh_from_db()
+    assert consent.withdrawn is not None
+    issued.row.refresh_from_db()
+    assert issued.row.revoked is not None
+
+
+@pytest.mark.parametrize("model", ["accesstoken", "refreshtoken", "consent"])
+def test_tokens_and_consents_are_neither_made_nor_deleted_by_hand(staff: Client, model: str) -> None:
+    assert staff.get(f"/admin/oauth/{model}/add/").status_code == 403
+    issued = issue(make_key(), make_user(), scope="user/*.rs")
+    issue_refresh(issued)
+    pk = (
+        {"accesstoken": AccessToken, "refreshtoken": RefreshToken, "consent": Consent}[model].objects.get().pk
+    )
+    assert staff.post(f"/admin/oauth/{model}/{pk}/delete/", {"post": "yes"}).status_code == 403
+    assert staff.post(f"/admin/oauth/{model}/{pk}/change/", {"scope": "user/*.cruds"}).status_code == 403
+
+
+def test_who_may_only_look_cannot_revoke() -> None:
+    auditor = User.objects.create_user(username="auditor", is_staff=True)
+    auditor.user_permissions.add(Permission.objects.get(codename="view_accesstoken"))
+    client = Client()
+    client.force_login(auditor)
+    issued = issue(make_key(), make_user(), scope="user/*.rs")
+    assert client.get("/admin/oauth/accesstoken/").status_code == 200
+    act(client, "accesstoken", "revoke_selected", issued.row.pk)
+    issued.row.refresh_from_db()
+    assert issued.row.revoked is None
+    assert client.get("/admin/oauth/application/").status_code == 403
+
+
+def test_a_scope_line_is_checked_and_switched(staff: Client) -> None:
+    form = {"pattern": "patient/Goal.sr", "enabled": "on"}
+    page = staff.post("/admin/oauth/scope/add/", form)
+    assert "pattern" in page.context["adminform"].form.errors
+    page = staff.post("/admin/oauth/scope/add/", {**form, "pattern": "patient/Goal.rs?description=x"})
+    assert "pattern" in page.context["adminform"].form.errors
+    assert staff.post("/admin/oauth/scope/add/", {**form, "pattern": "patient/Goal.rs"}).status_code == 302
+    line = Scope.objects.get(pattern="patient/Goal.rs")
+    act(staff, "scope", "disable", line.pk)
+    line.refresh_from_db()
+    assert not line.enabled
+    act(staff, "scope", "enable", line.pk)
+    line.refresh_from_db()
+    assert line.enabled
+
+
+def test_a_key_is_made_activated_and_withdrawn_without_its_private_part(staff: Client) -> None:
+    first = new_key("ES256", SigningKey.Status.ACTIVE)
+    assert staff.post("/admin/oauth/signingkey/add/", {"algorithm": "ES256"}).status_code == 302
+    second = SigningKey.objects.exclude(pk=first.pk).get()
+    assert second.status == "published"
+    act(staff, "signingkey", "withdraw", first.pk)
+    first.refresh_from_db()
+    assert first.status == "active"
+    act(staff, "signingkey", "activate", second.pk)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == ("retired", "active")
+    act(staff, "signingkey", "withdraw", first.pk)
+    first.refresh_from_db()
+    assert first.status == "withdrawn"
+    page = staff.get(f"/admin/oauth/signingkey/{second.pk}/change/").content.decode()
+    assert bytes(second.private_key_encrypted).decode() not in page
+    assert second.kid in page
+
+
+def test_codes_and_id_tokens_have_no_page(staff: Client) -> None:
+    for model in ("grant", "idtoken", "devicegrant"):
+        assert staff.get(f"/admin/oauth/{model}/").status_code == 404
+        assert staff.get(f"/admin/oauth2_provider/{model}/").status_code == 404
