@@ -45,12 +45,12 @@ class LaunchContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
 
     list_display = (
         "created",
+        "state",
         "application",
         "user",
         "patient",
         "encounter",
         "created_by",
-        "state",
         "claimed_at",
         "expires",
         "more_context",

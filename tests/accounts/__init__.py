@@ -1,0 +1,1 @@
+"""Tests of sign-in, passwords and the people in the admin console."""
