@@ -58,7 +58,9 @@ def meanings(access: Access, references: Mapping[str, str]) -> dict[str, str]:
     """
     asked = {text: condition for text in references if (condition := as_condition(text))}
     found = matches_of_all(list(asked.values()), access) if asked else {}
-    return {text: _sole(text, condition, found[condition], references[text]) for text, condition in asked.items()}
+    return {
+        text: _sole(text, condition, found[condition], references[text]) for text, condition in asked.items()
+    }
 
 
 def _sole(text: str, condition: Condition, found: list[str], place: str) -> str:

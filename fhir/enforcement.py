@@ -73,7 +73,11 @@ def visible(access: Access, resource_type: str, letter: str) -> Condition:
     reached = _reached(access, resource_type, letter, _patients(rules))
     if letter == "r" and access.own.startswith(f"{resource_type}/"):
         own = Condition("r.key = %s", (digest(access.own),))
-        return own if reached is NEVER else Condition(f"({own.sql} OR {reached.sql})", own.params + reached.params)
+        return (
+            own
+            if reached is NEVER
+            else Condition(f"({own.sql} OR {reached.sql})", own.params + reached.params)
+        )
     return reached
 
 
@@ -176,7 +180,8 @@ def _context(access: Access, letter: str) -> Condition:
         of_types, within = _of_types("t", names), _in_compartments("t", patients, names)
         parts.append(Condition(f"({of_types.sql} AND {within.sql})", of_types.params + within.params))
     return Condition(
-        f"({' OR '.join(part.sql for part in parts)})", tuple(value for part in parts for value in part.params)
+        f"({' OR '.join(part.sql for part in parts)})",
+        tuple(value for part in parts for value in part.params),
     )
 
 
@@ -200,7 +205,9 @@ def sees(access: Access, resource_type: str, fhir_id: str, content: Callable[[],
         return bool(patients)
     rows = content()
     if resource_type == "Binary":
-        return any(_reaches_context(access, target) for key, target in rows.references if key == SECURITY_CONTEXT)
+        return any(
+            _reaches_context(access, target) for key, target in rows.references if key == SECURITY_CONTEXT
+        )
     return kind == "compartment" and not _keys(patients).isdisjoint(rows.compartments)
 
 

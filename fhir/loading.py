@@ -53,7 +53,9 @@ def files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"There is no {path}.")
-        inner = [each for each in path.rglob("*") if each.name.endswith(SUFFIXES)] if path.is_dir() else [path]
+        inner = (
+            [each for each in path.rglob("*") if each.name.endswith(SUFFIXES)] if path.is_dir() else [path]
+        )
         found.extend(inner)
     return sorted(set(found), key=lambda each: (not each.name.startswith("0-"), each.name, str(each)))
 
@@ -78,8 +80,14 @@ class Loader:
             self._refuse(path.name, "file", [f"The file cannot be read: {error}"])
             return
         if ".ndjson" in path.name:
-            lines = [(f"{path.name}:{number}", line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-            self._load_resources(path.name, [one for place, line in lines if (one := self._parse(place, line))])
+            lines = [
+                (f"{path.name}:{number}", line)
+                for number, line in enumerate(data.splitlines(), 1)
+                if line.strip()
+            ]
+            self._load_resources(
+                path.name, [one for place, line in lines if (one := self._parse(place, line))]
+            )
         else:
             value = self._parse(path.name, data)
             if value is not None:
@@ -125,7 +133,9 @@ class Loader:
 
     def _load_each(self, place: str, raw: list[dict[str, Any]]) -> None:
         entries = list(self._read(place, raw))
-        known = {entry.full_url: f"{entry.type}/{entry.id}" for entry in entries if entry.full_url and entry.id}
+        known = {
+            entry.full_url: f"{entry.type}/{entry.id}" for entry in entries if entry.full_url and entry.id
+        }
         for chunk in _chunks(entries):
             try:
                 self._write(chunk, known)
@@ -189,7 +199,10 @@ def _at(place: str, entry: Entry) -> str:
 
 
 def _reasons(issues: Sequence[Issue]) -> list[str]:
-    return [f"{issue.expression}: {issue.diagnostics}" if issue.expression else issue.diagnostics for issue in issues]
+    return [
+        f"{issue.expression}: {issue.diagnostics}" if issue.expression else issue.diagnostics
+        for issue in issues
+    ]
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:

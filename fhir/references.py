@@ -7,7 +7,7 @@ links in a narrative, follow a resource to its new id.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -50,53 +50,46 @@ class Link:
         self.holder[self.key] = text
 
 
-def links(resource: dict[str, Any], targets: frozenset[str]) -> list[Link]:
-    """All references in a resource, and those other links and narratives that name one of `targets`."""
-    return list(_walk(resource, resource["resourceType"], _Wanted(targets, _narrative_mark(targets))))
+class LinkFinder:
+    """Finds the links of resources that refer to each other: those that have `targets` as their fullUrls."""
 
+    def __init__(self, targets: frozenset[str]) -> None:
+        self._targets = targets
+        self._names = _link_names()
+        # What a narrative must contain to be worth a look: a URN's beginning, or any link if there are others.
+        self._mark = "urn:" if all(target.startswith("urn:") for target in targets) else "="
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    targets: frozenset[str]
-    narrative: str | None
+    def links(self, resource: dict[str, Any]) -> list[Link]:
+        """All references in a resource, and those other links and narratives that name one of the targets."""
+        found: list[Link] = []
+        self._walk(resource, resource["resourceType"], found)
+        return found
 
+    def _walk(self, node: dict[str, Any], path: str, found: list[Link]) -> None:
+        for key, value in node.items():
+            kind = type(value)
+            if kind is str:
+                sort = self._sort(key, value)
+                if sort:
+                    found.append(Link(node, key, value, sort, f"{path}.{key}"))
+            elif kind is dict:
+                self._walk(value, f"{path}.{key}", found)
+            elif kind is list:
+                self._walk_list(key, value, path, found)
 
-def _narrative_mark(targets: frozenset[str]) -> str | None:
-    """What a narrative must contain to be worth a look: a URN's beginning, or any link if there are other targets."""
-    if not targets:
-        return None
-    return "urn:" if all(target.startswith("urn:") for target in targets) else "="
+    def _walk_list(self, key: str, values: list[Any], path: str, found: list[Link]) -> None:
+        for position, value in enumerate(values):
+            if type(value) is dict:
+                self._walk(value, f"{path}.{key}[{position}]", found)
+            elif type(value) is str and self._sort(key, value) == "uri":
+                found.append(Link(values, position, value, "uri", f"{path}.{key}[{position}]"))
 
-
-def _walk(node: dict[str, Any], path: str, wanted: _Wanted) -> Iterator[Link]:
-    for key, value in node.items():
-        kind = type(value)
-        if kind is str:
-            sort = _sort(key, value, wanted)
-            if sort:
-                yield Link(node, key, value, sort, f"{path}.{key}")
-        elif kind is dict:
-            yield from _walk(value, f"{path}.{key}", wanted)
-        elif kind is list:
-            yield from _walk_list(key, value, path, wanted)
-
-
-def _walk_list(key: str, values: list[Any], path: str, wanted: _Wanted) -> Iterator[Link]:
-    for position, value in enumerate(values):
-        if type(value) is dict:
-            yield from _walk(value, f"{path}.{key}[{position}]", wanted)
-        elif type(value) is str and _sort(key, value, wanted) == "uri":
-            yield Link(values, position, value, "uri", f"{path}.{key}[{position}]")
-
-
-def _sort(key: str, value: str, wanted: _Wanted) -> str:
-    if key == "reference":
-        return "reference"
-    if value in wanted.targets:
-        return "uri" if key in _link_names() else ""
-    if key == "div" and wanted.narrative and wanted.narrative in value:
-        return "narrative"
-    return ""
+    def _sort(self, key: str, value: str) -> str:
+        if key == "reference":
+            return "reference"
+        if value in self._targets:
+            return "uri" if key in self._names else ""
+        return "narrative" if key == "div" and self._targets and self._mark in value else ""
 
 
 def relinked(narrative: str, resolve: Resolve) -> str:

@@ -26,4 +26,6 @@ def with_renewal(request: Request, work: Callable[[], Result]) -> Result:
     try:
         return work()
     except AccessLapsed as lapsed:
-        raise Unauthorized("The token has ended meanwhile.", challenge='Bearer error="invalid_token"') from lapsed
+        raise Unauthorized(
+            "The token has ended meanwhile.", challenge='Bearer error="invalid_token"'
+        ) from lapsed

@@ -20,7 +20,16 @@ from fhir.exchange import Answer, Request, http_date
 from fhir.incoming import is_id
 from fhir.jsontext import parse, serialise
 from fhir.negotiation import MEDIA_TYPE, preferences, wants_pretty
-from fhir.outcome import BadRequest, FhirError, Issue, MethodNotAllowed, NotFound, TooLarge, Unauthorized, outcome
+from fhir.outcome import (
+    BadRequest,
+    FhirError,
+    Issue,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    outcome,
+)
 from fhir.renewal import with_renewal
 
 logger = logging.getLogger(__name__)
@@ -115,7 +124,9 @@ def authenticated(http: HttpRequest) -> Access:
             access: Access = found[1]
             return access
         challenge = challenge or authenticator.authenticate_header(http)
-    raise Unauthorized("An access token is needed: send it as 'Authorization: Bearer …'.", challenge=challenge)
+    raise Unauthorized(
+        "An access token is needed: send it as 'Authorization: Bearer …'.", challenge=challenge
+    )
 
 
 def _authenticators() -> list[Any]:

@@ -33,7 +33,9 @@ def bundle(request: Request) -> Answer:
     elif kind == "batch":
         answers = [_alone(request, position, entry) for position, entry in enumerate(entries)]
     else:
-        raise BadRequest("Send a Bundle of type batch or transaction.", code="value", expression="Bundle.type")
+        raise BadRequest(
+            "Send a Bundle of type batch or transaction.", code="value", expression="Bundle.type"
+        )
     head = b'{"resourceType":"Bundle","type":"' + kind.encode() + b'-response"'
     return Answer(200, head + (b',"entry":[' + b",".join(answers) + b"]}" if answers else b"}"))
 

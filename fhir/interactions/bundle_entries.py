@@ -89,7 +89,9 @@ def read_entry(position: int, entry: dict[str, Any]) -> Entry:
     place = f"Bundle.entry[{position}]"
     asked = entry.get("request")
     if not asked:
-        raise BadRequest("An entry of a batch or transaction needs a request.", code="required", expression=place)
+        raise BadRequest(
+            "An entry of a batch or transaction needs a request.", code="required", expression=place
+        )
     address, query = _split(asked["url"])
     found = Entry(
         position=position,
@@ -114,10 +116,14 @@ def _split(url: str) -> tuple[tuple[str, ...], str]:
 def _check_address(entry: Entry) -> None:
     place = f"{entry.place}.request.url"
     if not is_resource_type(entry.type):
-        raise BadRequest("The URL does not begin with a resource type of FHIR R4.", code="value", expression=place)
+        raise BadRequest(
+            "The URL does not begin with a resource type of FHIR R4.", code="value", expression=place
+        )
     depth = len(entry.address)
     if entry.method in ("POST", "PUT", "DELETE") and entry.query:
-        raise NotImplementedHere(f"A conditional {entry.method} is not supported in a Bundle; ifNoneExist is.")
+        raise NotImplementedHere(
+            f"A conditional {entry.method} is not supported in a Bundle; ifNoneExist is."
+        )
     fits = {
         "POST": depth == 1,
         "PUT": depth == 2 and is_id(entry.id),
@@ -147,7 +153,8 @@ def _check_resource(entry: Entry) -> None:
 def located(error: FhirError, place: str) -> FhirError:
     """The same error; where it names an element of the resource, that is now below the entry at `place`."""
     error.issues = tuple(
-        Issue(issue.severity, issue.code, issue.diagnostics, _below(place, issue.expression)) for issue in error.issues
+        Issue(issue.severity, issue.code, issue.diagnostics, _below(place, issue.expression))
+        for issue in error.issues
     )
     return error
 
@@ -172,5 +179,7 @@ def check_once_each(entries: Iterable[Entry]) -> None:
         if entry.method in ("PUT", "DELETE"):
             names.add(f"{entry.type}/{entry.id}")
         if not seen.isdisjoint(names):
-            raise BadRequest("A transaction may name a resource once only.", code="duplicate", expression=entry.place)
+            raise BadRequest(
+                "A transaction may name a resource once only.", code="duplicate", expression=entry.place
+            )
         seen |= names

@@ -35,10 +35,16 @@ def create(request: Request) -> Answer:
     if not request.if_none_exist:
         return answer(request, store.in_transaction(write, one_statement=True), 201)
     made = store.in_transaction(write_unless_there)
-    return answer(request, made, 201) if isinstance(made, Change) else answer_about_existing(request, request.type, made)
+    return (
+        answer(request, made, 201)
+        if isinstance(made, Change)
+        else answer_about_existing(request, request.type, made)
+    )
 
 
 def check_creation(request: Request, change: Change) -> None:
     """Raise Forbidden unless the new resource lies within reach."""
     if not may_write(request.access, change.type, "c", None, change.compartments):
-        raise Forbidden(f"This {change.type} would not belong to a patient that the token may write for, and to no other.")
+        raise Forbidden(
+            f"This {change.type} would not belong to a patient that the token may write for, and to no other."
+        )

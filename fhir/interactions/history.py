@@ -39,7 +39,9 @@ def _wishes(query: str) -> dict[str, str]:
     pairs = parse_qsl(query, keep_blank_values=True)
     found = dict(pairs)
     if len(found) < len(pairs) or not _KNOWN.issuperset(found):
-        raise BadRequest("The history of a resource takes _count and _since, each once.", code="not-supported")
+        raise BadRequest(
+            "The history of a resource takes _count and _since, each once.", code="not-supported"
+        )
     return found
 
 
@@ -68,7 +70,9 @@ def _bundle(request: Request, found: list[Version], size: int, wishes: dict[str,
     here = f"{settings.FHIR_BASE}/{request.type}/{request.id}/_history"
     links = [{"relation": "self", "url": _url(here, wishes)}]
     if 0 < size < len(found):
-        links.append({"relation": "next", "url": _url(here, {**wishes, "version-before": str(found[size - 1].number)})})
+        links.append(
+            {"relation": "next", "url": _url(here, {**wishes, "version-before": str(found[size - 1].number)})}
+        )
     head = serialise({"resourceType": "Bundle", "type": "history", "total": len(found), "link": links})
     if "version-before" in wishes:
         # What was left out before this page is not counted, so no total is claimed.

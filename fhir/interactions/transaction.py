@@ -17,7 +17,7 @@ from fhir.interactions.delete import prepare_deletion
 from fhir.interactions.update import check_id, check_update
 from fhir.interactions.written import draft
 from fhir.outcome import BadRequest, FhirError
-from fhir.references import Link, links, relinked
+from fhir.references import Link, LinkFinder, relinked
 from fhir.store import Change, Current
 
 Look = Callable[[Request], Answer]
@@ -66,8 +66,8 @@ def writer(
         with _naming(entry):
             if entry.method in LETTERS:
                 require(request.access, entry.type, LETTERS[entry.method])
-    full_urls = frozenset(entry.full_url for entry in entries if entry.full_url) | known.keys()
-    found = {entry.position: links(entry.resource, full_urls) for entry in entries if entry.resource is not None}
+    finder = LinkFinder(frozenset(entry.full_url for entry in entries if entry.full_url) | known.keys())
+    found = {entry.position: finder.links(entry.resource) for entry in entries if entry.resource is not None}
 
     def write() -> tuple[Plan, dict[int, Change]]:
         plan = Plan(request, entries, dict(known))
@@ -142,7 +142,9 @@ def _resolve(plan: Plan, found: dict[int, list[Link]]) -> None:
     for position, each in found.items():
         for link in each:
             if link.kind == "reference" and "?" in link.text:
-                places.setdefault(link.text, f"Bundle.entry[{position}].resource.{link.path.partition('.')[2]}")
+                places.setdefault(
+                    link.text, f"Bundle.entry[{position}].resource.{link.path.partition('.')[2]}"
+                )
     meant = meanings(plan.request.access, places)
     for entry in plan.entries:
         with _naming(entry):
@@ -165,7 +167,9 @@ def _put(plan: Plan, entry: Entry, found: list[Link], meant: dict[str, str]) -> 
 def _as_it_is(link: Link) -> str:
     """A link that names no entry; a URN in a reference could then never be followed, and is refused."""
     if link.kind == "reference" and link.text.startswith("urn:"):
-        raise BadRequest(f"{link.text[:80]} is the fullUrl of no entry.", code="not-found", expression=link.path)
+        raise BadRequest(
+            f"{link.text[:80]} is the fullUrl of no entry.", code="not-found", expression=link.path
+        )
     return link.text
 
 

@@ -20,7 +20,9 @@ def vread(request: Request) -> Answer:
     if found is None:
         raise unknown(request)
     if not found:
-        raise NotFound(f"{request.type}/{request.id} has no version {request.version[:20]} that this token can see.")
+        raise NotFound(
+            f"{request.type}/{request.id} has no version {request.version[:20]} that this token can see."
+        )
     version = found[0]
     if version.deleted:
         raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")

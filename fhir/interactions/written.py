@@ -14,7 +14,11 @@ from fhir.store import Change, Current
 
 
 def draft(
-    resource_type: str, fhir_id: str, method: str, resource: dict[str, Any] | None, current: Current | None = None
+    resource_type: str,
+    fhir_id: str,
+    method: str,
+    resource: dict[str, Any] | None,
+    current: Current | None = None,
 ) -> Change:
     """`store.draft`, with Unprocessable for a date that no calendar has."""
     try:
@@ -33,12 +37,16 @@ def check_change(request: Request, letter: str, change: Change, current: Current
         return True
     if not reaches(request, letter, current):
         return False
-    raise Forbidden(f"The {change.type} belongs, or would belong, to a patient that the token may not write for.")
+    raise Forbidden(
+        f"The {change.type} belongs, or would belong, to a patient that the token may not write for."
+    )
 
 
 def reaches(request: Request, letter: str, current: Current) -> bool:
     """Whether one of the patients that the resource belongs to is within reach of `letter`."""
-    return any(may_write(request.access, request.type, letter, None, {key}) for key in current.compartments or ())
+    return any(
+        may_write(request.access, request.type, letter, None, {key}) for key in current.compartments or ()
+    )
 
 
 def answer(request: Request, change: Change, status: int) -> Answer:
@@ -62,7 +70,11 @@ def answer_about_existing(request: Request, resource_type: str, fhir_id: str) ->
     https://hl7.org/fhir/R4/http.html#ccreate
     """
     found = Answer(200, location=f"{resource_type}/{fhir_id}")
-    version = store.read(request.access, resource_type, fhir_id) if request.access.allows(resource_type, "r") else None
+    version = (
+        store.read(request.access, resource_type, fhir_id)
+        if request.access.allows(resource_type, "r")
+        else None
+    )
     if version is not None:
         found.version, found.last_updated = version.number, version.last_updated
         found.location += f"/_history/{version.number}"
@@ -74,6 +86,8 @@ def said(change: Change) -> Issue:
     """What became of a resource, in words."""
     place = f"{change.type}/{change.fhir_id}"
     if not change.changed:
-        return Issue("information", "informational", f"{place} stays at version {change.version}: nothing changed.")
+        return Issue(
+            "information", "informational", f"{place} stays at version {change.version}: nothing changed."
+        )
     done = "was deleted" if change.resource is None else "is stored"
     return Issue("information", "informational", f"{place} {done} as version {change.version}.")

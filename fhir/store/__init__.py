@@ -1,9 +1,10 @@
 """The only reader and writer of resources. Each write takes its index rows along in the same transaction."""
 
+from fhir.store.changes import Change, Current, draft
 from fhir.store.identifiers import new_fhir_id
 from fhir.store.reading import Version, last_content, read, versions
 from fhir.store.transactions import in_transaction
-from fhir.store.writing import Change, Current, apply, draft, lock
+from fhir.store.writing import apply, lock
 
 __all__ = [
     "Change",

@@ -38,7 +38,10 @@ class Caller:
         """The response to a request below the FHIR base; a body is sent as FHIR's JSON, bytes as they are."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         kind = headers.pop("content_type", "application/fhir+json")
-        sent = {"Authorization": self.header, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            "Authorization": self.header,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         return self.client.generic(method, f"/fhir/{path}", data, kind, headers=sent)
 
     def get(self, path: str, **headers: str) -> Any:
@@ -58,6 +61,8 @@ def everyone() -> Caller:
     return Caller(EVERYTHING)
 
 
-def for_patients(*patients: str, letters: str = "cruds", types: frozenset[str] | None = None, own: str = "") -> Caller:
+def for_patients(
+    *patients: str, letters: str = "cruds", types: frozenset[str] | None = None, own: str = ""
+) -> Caller:
     """A caller with a rule for these patients' ids."""
     return Caller(Access((Rule(types, frozenset(letters), frozenset(patients)),), own=own))

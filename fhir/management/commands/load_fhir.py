@@ -56,7 +56,9 @@ class Command(BaseCommand):
             progress()
         self._report(loader.tally, len(found), time.monotonic() - begun)
         if loader.tally.refusals:
-            raise CommandError(f"{sum(n for (_, what), n in loader.tally.counts.items() if what == REFUSED)} refused.")
+            raise CommandError(
+                f"{sum(n for (_, what), n in loader.tally.counts.items() if what == REFUSED)} refused."
+            )
 
     def _draw(self, done: int, of: int, resources: int) -> None:
         """The progress bar, where there is a terminal to draw it on."""
@@ -72,11 +74,18 @@ class Command(BaseCommand):
         """A table of what became of each type, and each refusal with its reasons."""
         self.stdout.write(f"{'':30}" + "".join(f"{outcome:>11}" for outcome in OUTCOMES))
         for kind in sorted({kind for kind, _ in tally.counts}):
-            self.stdout.write(f"{kind:30}" + "".join(f"{tally.counts[kind, outcome]:>11,}" for outcome in OUTCOMES))
-        sums = [sum(number for (_, what), number in tally.counts.items() if what == outcome) for outcome in OUTCOMES]
+            self.stdout.write(
+                f"{kind:30}" + "".join(f"{tally.counts[kind, outcome]:>11,}" for outcome in OUTCOMES)
+            )
+        sums = [
+            sum(number for (_, what), number in tally.counts.items() if what == outcome)
+            for outcome in OUTCOMES
+        ]
         self.stdout.write(f"{'all':30}" + "".join(f"{number:>11,}" for number in sums))
         rate = tally.total / seconds if seconds else 0
-        self.stdout.write(f"{tally.total:,} resources from {count} files in {seconds:.1f} s ({rate:,.0f} per second)")
+        self.stdout.write(
+            f"{tally.total:,} resources from {count} files in {seconds:.1f} s ({rate:,.0f} per second)"
+        )
         for refusal in tally.refusals:
             self.stderr.write(f"refused: {refusal.place}")
             for reason in refusal.reasons[:SHOWN]:

@@ -1,0 +1,105 @@
+"""The SQL that writes changes: for PostgreSQL one statement for any number of them, for SQLite one for each table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from fhir.enforcement import AccessLapsed, Condition
+from fhir.store.tables import INDEX_TABLES, RESOURCES, Row, Table, array, literals
+
+Rows = dict[Table, list[Row]]
+
+_UPSERT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}"
+    for name, _ in RESOURCES.columns
+    if name not in ("id", "type", "fhir_id", "key")
+)
+_KEEP = (
+    "INSERT INTO fhir_resourceversion (resource_id, version, last_updated, method, deleted, text) "
+    "SELECT o.id, o.version, o.last_updated, o.method, o.deleted, o.text FROM fhir_resource o"
+)
+
+
+def _array_statement(alive: str) -> str:
+    """One statement that keeps superseded versions, writes resources and adds index rows, if the guard holds."""
+    parts = [
+        f"g AS MATERIALIZED (SELECT {alive} AS alive)",
+        f"v AS ({_KEEP}, g WHERE g.alive AND o.id = ANY(%s::bigint[]))",
+        f"r AS (INSERT INTO {RESOURCES.name} ({RESOURCES.names}) "  # noqa: S608
+        f"SELECT u.* FROM {RESOURCES.unnested(len(RESOURCES.columns))} u, g WHERE g.alive {_UPSERT})",
+    ]
+    parts += [
+        f"i{position} AS (INSERT INTO {table.name} ({table.names}) "  # noqa: S608
+        f"SELECT u.* FROM {table.unnested(len(table.columns))} u, g WHERE g.alive ON CONFLICT DO NOTHING)"
+        for position, table in enumerate(INDEX_TABLES)
+    ]
+    return f"WITH {', '.join(parts)} SELECT alive FROM g"  # noqa: S608
+
+
+def _removal_statement() -> str:
+    """One statement that deletes the index rows with given keys from all tables."""
+    parts = []
+    for position, table in enumerate(INDEX_TABLES):
+        names = [name for name, _ in table.columns[: table.key]]
+        match = " AND ".join(f"i.{name} = u.{name}" for name in names)
+        parts.append(
+            f"d{position} AS (DELETE FROM {table.name} i USING {table.unnested(table.key)} "  # noqa: S608
+            f"AS u({', '.join(names)}) WHERE {match})"
+        )
+    return f"WITH {', '.join(parts)} SELECT 1"
+
+
+_REMOVAL = _removal_statement()
+
+
+def write(alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows) -> None:
+    """Keep the superseded versions of these row numbers, write the resources' rows, remove and add index rows.
+
+    Raises AccessLapsed, and then nothing may be committed, where the condition `alive` does not hold.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            _write_arrays(cursor, alive, superseded, resources, removed, added)
+        else:
+            _write_rows(cursor, alive, superseded, resources, removed, added)
+
+
+def _write_arrays(
+    cursor: Any, alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows
+) -> None:
+    """PostgreSQL: removals first, in a statement of their own, since a key may come again."""
+    if any(removed.values()):
+        cursor.execute(
+            _REMOVAL, [value for table, rows in removed.items() for value in literals(table, rows, table.key)]
+        )
+    params: list[object] = [*alive.params, array(superseded)]
+    params += literals(RESOURCES, resources, len(RESOURCES.columns))
+    params += [value for table, rows in added.items() for value in literals(table, rows, len(table.columns))]
+    cursor.execute(_array_statement(alive.sql), params)
+    if not cursor.fetchone()[0]:
+        raise AccessLapsed
+
+
+def _write_rows(
+    cursor: Any, alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows
+) -> None:
+    """SQLite: many rows of one table at a time."""
+    cursor.execute(f"SELECT {alive.sql}", alive.params)
+    if not cursor.fetchone()[0]:
+        raise AccessLapsed
+    for table, rows in removed.items():
+        if rows:
+            cursor.executemany(table.removal(), [row[: table.key] for row in rows])
+    if superseded:
+        cursor.executemany(f"{_KEEP} WHERE o.id = %s", [(number,) for number in superseded])
+    if resources:
+        marks = ", ".join(["%s"] * len(RESOURCES.columns))
+        cursor.executemany(
+            f"INSERT INTO {RESOURCES.name} ({RESOURCES.names}) VALUES ({marks}) {_UPSERT}",  # noqa: S608
+            resources,
+        )
+    for table, rows in added.items():
+        if rows:
+            cursor.executemany(table.insertion(), rows)
