@@ -46,18 +46,21 @@ def prepare() -> None:
     _validator()
 
 
-def validate(resource: dict[str, Any], *, expected_type: str | None = None) -> list[Issue]:
-    """Return what is wrong with `resource` by R4's structural rules: an empty list if nothing is.
+def validate(
+    resource: dict[str, Any], *, expected_type: str | None = None, remarks: bool = False
+) -> list[Issue]:
+    """Return why `resource` is to be refused by R4's structural rules: an empty list if it is not.
 
     `expected_type` is the type that the caller asks for, as by the URL of a create. Resources within it
-    (contained, entries of a Bundle, Parameters) are held against their own types. At most 100 issues are
-    returned. https://hl7.org/fhir/R4/validation.html
+    (contained, entries of a Bundle, Parameters) are held against their own types. With `remarks`, what is
+    unusual and no reason to refuse is among the issues too, as warnings. At most 100 issues are returned.
+    https://hl7.org/fhir/R4/validation.html
     """
     found = _name(resource, expected_type)
     if found is None:
+        wanted = (issue for issue in _within(resource, resource["resourceType"]) if remarks or issue.refuses)
         # Some faults are reported in several ways that read the same: twice as many as are said suffice.
-        several = islice(_within(resource, resource["resourceType"]), 2 * MAX_ISSUES)
-        found = list(dict.fromkeys(several))
+        found = list(dict.fromkeys(islice(wanted, 2 * MAX_ISSUES)))
     return found[:MAX_ISSUES]
 
 

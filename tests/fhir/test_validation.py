@@ -252,11 +252,13 @@ def test_a_reference_names_something_that_can_exist() -> None:
 
 
 def test_a_reference_to_a_type_that_is_not_foreseen_is_remarked_and_not_refused() -> None:
-    issue = _only(_observation(subject={"reference": "Practitioner/1"}))
+    unforeseen = OBSERVATION | {"subject": {"reference": "Practitioner/1"}}
+    assert validate(unforeseen) == []
+    issue = _only(validate(unforeseen, remarks=True))
     assert (issue.severity, issue.refuses) == ("warning", False)
     assert issue.expression == "Observation.subject.reference"
     assert "Patient, Group, Device, Location" in issue.diagnostics
-    assert _observation(focus=[{"reference": "Practitioner/1"}]) == []
+    assert validate(OBSERVATION | {"focus": [{"reference": "Practitioner/1"}]}, remarks=True) == []
 
 
 def test_contained_resources_are_held_against_their_own_type() -> None:
