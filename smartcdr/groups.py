@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps.registry import Apps
+from django.apps.registry import apps as installed
 from django.contrib.auth.management import create_permissions
 
 APP_MANAGER = "App manager"
@@ -40,7 +41,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
         "oauth": {"*": "v"},
         "launch": {"*": "v"},
     },
-    # Runs the whole, and is the one group that may look at FHIR resources. Accounts are switched off, not deleted.
+    # Runs the whole, and alone may look at FHIR resources. Accounts are switched off, not deleted.
     ADMINISTRATOR: {
         "accounts": {"user": "acv", "proxy": "acdv"},
         "auth": {"group": "acdv"},
@@ -52,10 +53,11 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
 }
 
 
-def keep_groups(sender: AppConfig, using: str, apps: Apps, **kwargs: Any) -> None:
-    """After `sender`'s migrations: give each group its permissions on the models of that app, and no others there.
+def keep_groups(sender: AppConfig, using: str, apps: Apps = installed, **kwargs: Any) -> None:
+    """After `sender`'s migrations: give each group its permissions on that app's models, and no others there.
 
-    `apps` is the state of the models so far; before the groups' own tables are there, nothing happens.
+    `apps` is the state of the models so far (all of them after a flush, which says nothing); before the groups'
+    own tables are there, nothing happens.
     """
     if "group" not in apps.all_models["auth"]:
         return
@@ -65,7 +67,11 @@ def keep_groups(sender: AppConfig, using: str, apps: Apps, **kwargs: Any) -> Non
     of_app = Permission.objects.using(using).filter(content_type__app_label=sender.label)
     for name, rights in GROUPS.items():
         group, _ = Group.objects.using(using).get_or_create(name=name)
-        wanted = [item for item in of_app.select_related("content_type") if _holds(rights.get(sender.label, {}), item)]
+        wanted = [
+            item
+            for item in of_app.select_related("content_type")
+            if _holds(rights.get(sender.label, {}), item)
+        ]
         group.permissions.remove(*of_app.exclude(pk__in=[item.pk for item in wanted]))
         group.permissions.add(*wanted)
 
