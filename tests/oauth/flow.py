@@ -1,7 +1,7 @@
 """An app and a browser for tests: the whole way from the authorization request to tokens, over HTTP.
 
-    client, secret = make_client(scope="openid fhirUser patient/*.rs offline_access")
-    tokens = run_authorization_code(client, user, scope="openid patient/Observation.rs", secret=secret).tokens
+client, secret = make_client(scope="openid fhirUser patient/*.rs offline_access")
+tokens = run_authorization_code(client, user, scope="openid patient/Observation.rs", secret=secret).tokens
 """
 
 import base64
@@ -142,7 +142,7 @@ class Flow:
             response = self.decide(response, untick=untick)
         return answer_of(response)["code"]
 
-    def exchange(self, code: str, **changes: Any) -> HttpResponse:
+    def exchange(self, code: str, /, **changes: Any) -> HttpResponse:
         """Exchange a code."""
         form = {
             "grant_type": "authorization_code",
@@ -153,9 +153,9 @@ class Flow:
         }
         return self.token(form)
 
-    def refresh(self, refresh_token: str, **changes: Any) -> HttpResponse:
+    def refresh(self, shown: str, /, **changes: Any) -> HttpResponse:
         """Exchange a refresh token."""
-        return self.token({"grant_type": "refresh_token", "refresh_token": refresh_token, **changes})
+        return self.token({"grant_type": "refresh_token", "refresh_token": shown, **changes})
 
     def token(self, form: dict[str, Any]) -> HttpResponse:
         """POST to the token endpoint as this client: with its secret by Basic, or with its client_id."""
@@ -197,7 +197,9 @@ def run_authorization_code(
 ) -> Result:
     """Authorize, pick `patient` if a picker comes, allow (but `untick`), exchange; the tokens."""
     extra = {**({"launch": launch.pk} if launch else {}), **extra}
-    flow = Flow(application, user, scope, secret, redirect_uri=application.redirect_uris.split()[0], extra=extra)
+    flow = Flow(
+        application, user, scope, secret, redirect_uri=application.redirect_uris.split()[0], extra=extra
+    )
     response = flow.exchange(flow.code(untick=untick, patient=patient))
     assert response.status_code == 200, response.content
     return Result(flow, response.json())  # type: ignore[attr-defined]
