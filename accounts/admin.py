@@ -1,4 +1,4 @@
-"""People in the admin console: their FHIR identity, for whom they may act, and their rights in the console."""
+"""People in the admin console: who they are in FHIR, for whom they may act, and their rights there."""
 
 from typing import Any
 
@@ -43,15 +43,15 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
             "In the health record",
             {
                 "fields": ("fhir_user", "uid"),
-                "description": "What this person may see follows from the FHIR user alone; a right in this console "
-                "never opens a record. A change counts at the person's next request.",
+                "description": "What this person may see follows from the FHIR user alone; a right in this "
+                "console never opens a record. A change counts at the person's next request.",
             },
         ),
         (
             "In this console",
             {
                 "fields": ("is_staff", "groups", "is_superuser", "user_permissions"),
-                "description": "Staff may open this console; what they may do in it follows from their groups.",
+                "description": "Staff may open this console; what they may do follows from their groups.",
             },
         ),
         ("Moments", {"fields": ("last_login", "date_joined", "credentials_reset_at")}),
@@ -61,7 +61,15 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
             None,
             {
                 "classes": ("wide",),
-                "fields": ("username", "first_name", "last_name", "fhir_user", "is_staff", "password1", "password2"),
+                "fields": (
+                    "username",
+                    "first_name",
+                    "last_name",
+                    "fhir_user",
+                    "is_staff",
+                    "password1",
+                    "password2",
+                ),
             },
         ),
     )

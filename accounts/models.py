@@ -14,14 +14,20 @@ FHIR_USER = RegexValidator(
     r"^(Patient|RelatedPerson|Practitioner)/[A-Za-z0-9\-.]{1,64}\Z",
     "Write Patient/…, RelatedPerson/… or Practitioner/… followed by the resource's id.",
 )
-FHIR_ID = RegexValidator(r"^[A-Za-z0-9\-.]{1,64}\Z", "Write the id of a resource: letters, digits, '-' and '.'.")
+FHIR_ID = RegexValidator(
+    r"^[A-Za-z0-9\-.]{1,64}\Z", "Write the id of a resource: letters, digits, '-' and '.'."
+)
 
 
 class User(AbstractUser):
     """A person who signs in. `is_staff` opens the admin console and gives no clinical access whatsoever."""
 
     uid = models.UUIDField(
-        "subject", default=uuid.uuid4, unique=True, editable=False, help_text="The stable `sub` that apps see."
+        "subject",
+        default=uuid.uuid4,
+        unique=True,
+        editable=False,
+        help_text="The stable `sub` that apps see.",
     )
     fhir_user = models.CharField(
         "FHIR user",
@@ -38,7 +44,7 @@ class User(AbstractUser):
 
     @property
     def fhir_user_type(self) -> str:
-        """`Patient`, `RelatedPerson`, `Practitioner`, or the empty string for a person without a FHIR identity."""
+        """`Patient`, `RelatedPerson`, `Practitioner`, or the empty string for a person without FHIR user."""
         return self.fhir_user.partition("/")[0]
 
     def __str__(self) -> str:
@@ -66,17 +72,24 @@ class Proxy(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="proxies")
     patient = models.CharField(
-        "patient id", max_length=64, validators=[FHIR_ID], help_text="The id of the Patient resource, without 'Patient/'."
+        "patient id",
+        max_length=64,
+        validators=[FHIR_ID],
+        help_text="The id of the Patient resource, without 'Patient/'.",
     )
     active = models.BooleanField(default=True)
     starts = models.DateTimeField(null=True, blank=True)
-    ends = models.DateTimeField(null=True, blank=True, help_text="From this moment on the proxy gives nothing.")
+    ends = models.DateTimeField(
+        null=True, blank=True, help_text="From this moment on the proxy gives nothing."
+    )
 
     objects = ProxyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "proxies"
-        constraints = [models.UniqueConstraint(fields=["user", "patient"], name="one_proxy_per_user_and_patient")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "patient"], name="one_proxy_per_user_and_patient")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} for Patient/{self.patient}"

@@ -1,7 +1,7 @@
 """Launch contexts in the admin console: to look at, never to make or change. The launch id is nowhere shown.
 
-A launch id opens an app with a patient until it is claimed, and it is the row's primary key: so there is only the
-list, no page (and so no address) for a single launch, and no tick box that would carry the id.
+A launch id opens an app with a patient until it is claimed, and it is the row's primary key: so there is only
+the list, no page (and so no address) for a single launch, and no tick box that would carry the id.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[LaunchContext]) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[LaunchContext]
+    ) -> list[tuple[str, str]]:
         """The states that a launch can be in."""
-        return [("waiting", "Waiting for its app"), ("claimed", "Claimed"), ("expired", "Expired, never claimed")]
+        return [
+            ("waiting", "Waiting for its app"),
+            ("claimed", "Claimed"),
+            ("expired", "Expired, never claimed"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LaunchContext]) -> QuerySet[LaunchContext]:
         """The launches in the chosen state."""
@@ -82,7 +88,9 @@ class LaunchContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
 
     def get_urls(self) -> list[URLPattern]:
         """The list alone: a page for one launch would have the id in its address."""
-        return [pattern for pattern in super().get_urls() if pattern.name == "launch_launchcontext_changelist"]
+        return [
+            pattern for pattern in super().get_urls() if pattern.name == "launch_launchcontext_changelist"
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Launches are made by the portal and by pickers."""

@@ -14,9 +14,9 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 def form_action_sources(urls: Iterable[str]) -> list[str]:
     """The Content Security Policy sources that let a form lead to these URLs, sorted, none twice.
 
-    Loopback addresses get any port, as https://datatracker.ietf.org/doc/html/rfc8252#section-7.3 has it; other
-    schemes than http stand for themselves. What cannot be said in a policy is left out, so that nothing can be
-    smuggled into the header.
+    Loopback addresses get any port, as https://datatracker.ietf.org/doc/html/rfc8252#section-7.3 has it;
+    other schemes than http stand for themselves. What cannot be said in a policy is left out, so that nothing
+    can be smuggled into the header.
     """
     found = {_source(url) for url in urls if url}
     return sorted(source for source in found if source)

@@ -8,7 +8,9 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
-FHIR_ID = RegexValidator(r"^[A-Za-z0-9\-.]{1,64}\Z", "Write the id of a resource: letters, digits, '-' and '.'.")
+FHIR_ID = RegexValidator(
+    r"^[A-Za-z0-9\-.]{1,64}\Z", "Write the id of a resource: letters, digits, '-' and '.'."
+)
 
 
 def new_launch_id() -> str:
@@ -47,7 +49,10 @@ class LaunchContext(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(help_text="After this moment an unclaimed launch is refused.")
     claimed_by = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="The authorization request that uses this launch."
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="The authorization request that uses this launch.",
     )
     claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
 

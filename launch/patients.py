@@ -31,7 +31,7 @@ class PatientPage:
 
 
 def viewing_access(user: User) -> Access:
-    """What the portal itself may look at for this person: Patient and Encounter, within the person's rights."""
+    """What the portal itself may look at for this person: Patient and Encounter, within their rights."""
     rule = Rule(frozenset({"Patient", "Encounter"}), frozenset("rs"), rights_of(user).patients)
     return Access(rules=(rule,), subject=str(user.uid))
 
@@ -52,9 +52,9 @@ def reachable_patients(user: User) -> list[PatientSummary]:
 def find_patients(user: User, words: str, page: str) -> PatientPage:
     """Patients whom this person may see, by family name; `page` is what the page before gave as `next_page`.
 
-    Each of the `words` must begin a part of the name, or be the (beginning of the) date of birth; a single word
-    with a digit in it is also looked up as an id and as an identifier. Raises fhir.outcome.BadRequest for a
-    `page` that was never ours.
+    Each of the `words` must begin a part of the name, or be the (beginning of the) date of birth; a single
+    word with a digit in it is looked up as an id and as an identifier instead. Raises fhir.outcome.BadRequest
+    for a `page` that was never ours.
     """
     parts = words.split()
     if len(parts) == 1 and _is_identifier(parts[0]):

@@ -33,8 +33,12 @@ def start_launch(application: Any, user: User, patient: str, encounter: str = ""
 
 
 def launch_address(context: LaunchContext) -> str:
-    """The app's launch URL with `iss` (our FHIR base) and `launch`; its own query is kept but for these two."""
+    """The app's launch URL with `iss` (our FHIR base) and `launch`; its own query is kept otherwise."""
     parts = urlsplit(context.application.launch_url)
-    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in ("iss", "launch")]
+    own = [
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if name not in ("iss", "launch")
+    ]
     query = urlencode([*own, ("iss", settings.FHIR_BASE), ("launch", context.pk)])
     return urlunsplit(parts._replace(query=query))

@@ -1,6 +1,6 @@
 """Patients and encounters in the few words that a list or a banner needs. Pure: JSON in, words out.
 
-Data may come from anywhere, so nothing here takes an element for granted: what is not as R4 has it is left out.
+Data may come from anywhere, so no element is taken for granted: what is not as R4 has it is left out.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ def _name(names: list[dict[str, Any]]) -> str:
         return NAME_USES.index(use) if use in NAME_USES else len(NAME_USES)
 
     for name in sorted(names, key=rank):
-        parts = [*_texts(name.get("prefix")), *_texts(name.get("given")), _text(name.get("family")), *_texts(name.get("suffix"))]
+        parts = [
+            *_texts(name.get("prefix")),
+            *_texts(name.get("given")),
+            _text(name.get("family")),
+            *_texts(name.get("suffix")),
+        ]
         if words := " ".join(part for part in parts if part) or _text(name.get("text")):
             return words
     return ""

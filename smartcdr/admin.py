@@ -30,6 +30,8 @@ class SmartcdrAdminSite(admin.AdminSite):
         auth.logout(request)
         return redirect("account_login")
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """One's own password is changed where everybody's is, under the same rate limit."""
         return redirect("account_change_password")

@@ -56,8 +56,8 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
 def keep_groups(sender: AppConfig, using: str, apps: Apps = installed, **kwargs: Any) -> None:
     """After `sender`'s migrations: give each group its permissions on that app's models, and no others there.
 
-    `apps` is the state of the models so far (all of them after a flush, which says nothing); before the groups'
-    own tables are there, nothing happens.
+    `apps` is the state of the models so far (all of them after a flush, which says nothing); before the
+    groups' own tables are there, nothing happens.
     """
     if "group" not in apps.all_models["auth"]:
         return

@@ -24,7 +24,7 @@ def person(request: HttpRequest) -> User:
 def for_people_with_records(
     view: Callable[Concatenate[HttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Decorator: ask for sign-in, keep the page out of caches, and send people without a FHIR user to the portal.
+    """Decorator: ask for sign-in, keep the page out of caches, send people without a FHIR user to the portal.
 
     There they read why there is nothing for them to launch: being staff opens no record.
     """

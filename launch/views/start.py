@@ -16,7 +16,7 @@ from launch.views.person import for_people_with_records, person
 def start(request: HttpRequest, app: int, patient: str) -> HttpResponse:
     """GET shows what will happen; POST (`encounter`, optional) makes the launch and leads to the app.
 
-    A patient out of this person's reach is a 404 like one who does not exist; so is another patient's encounter.
+    A patient out of this person's reach is a 404 like one who does not exist; a foreign encounter is a 400.
     """
     user = person(request)
     application = get_object_or_404(launchable_apps(), pk=app)
@@ -35,7 +35,7 @@ def start(request: HttpRequest, app: int, patient: str) -> HttpResponse:
         "own": user.fhir_user == f"Patient/{patient}",
     }
     response = render(request, "launch/start.html", context)
-    # The app's launch page may lead straight on to /oauth/authorize, and a remembered consent to its redirect URI.
+    # The launch page may lead straight on to /oauth/authorize, and a remembered consent to the redirect URI.
     targets = form_action_sources([application.launch_url, *application.redirect_uris.split()])
     response._csp_update = {"form-action": targets}  # type: ignore[attr-defined]  # read by django-csp
     return response

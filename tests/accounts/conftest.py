@@ -21,7 +21,9 @@ def fresh_rate_limits() -> Iterator[None]:
 @pytest.fixture
 def amy(db: None) -> User:
     """A patient."""
-    return User.objects.create_user("amy", password=PASSWORD, fhir_user="Patient/amy", first_name="Amy", last_name="Shaw")
+    return User.objects.create_user(
+        "amy", password=PASSWORD, fhir_user="Patient/amy", first_name="Amy", last_name="Shaw"
+    )
 
 
 @pytest.fixture

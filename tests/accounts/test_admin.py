@@ -21,7 +21,9 @@ def administrator(db: None) -> User:
 def test_the_console_asks_for_sign_in_at_the_common_door(client: Client, db: None) -> None:
     response = client.get("/admin/accounts/user/")
     assert response["Location"] == "/admin/login/?next=/admin/accounts/user/"
-    assert client.get(response["Location"])["Location"] == "/accounts/login/?next=%2Fadmin%2Faccounts%2Fuser%2F"
+    assert (
+        client.get(response["Location"])["Location"] == "/accounts/login/?next=%2Fadmin%2Faccounts%2Fuser%2F"
+    )
 
 
 def test_the_console_has_no_sign_in_form_of_its_own(client: Client, chief: User) -> None:
@@ -44,8 +46,12 @@ def test_sign_out_and_password_change_of_the_console_are_the_common_ones(client:
     assert "_auth_user_id" not in client.session
 
 
-@pytest.mark.parametrize("value", ["Practitioner/", "Device/1", "Patient/a b", "patient/1", "Patient/1/2", "x" * 81])
-def test_a_malformed_fhir_user_is_refused_by_the_form(client: Client, chief: User, amy: User, value: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["Practitioner/", "Device/1", "Patient/a b", "patient/1", "Patient/1/2", "x" * 81]
+)
+def test_a_malformed_fhir_user_is_refused_by_the_form(
+    client: Client, chief: User, amy: User, value: str
+) -> None:
     client.force_login(chief)
     response = client.post(f"/admin/accounts/user/{amy.pk}/change/", change_fields(amy, fhir_user=value))
     assert response.status_code == 200
@@ -65,7 +71,9 @@ def test_staff_give_a_proxy_in_the_persons_record(client: Client, chief: User) -
     rita = User.objects.create_user("rita", fhir_user="RelatedPerson/rita")
     client.force_login(chief)
     row = {"proxies-TOTAL_FORMS": "1", "proxies-0-patient": "amy", "proxies-0-active": "on"}
-    assert client.post(f"/admin/accounts/user/{rita.pk}/change/", change_fields(rita, **row)).status_code == 302
+    assert (
+        client.post(f"/admin/accounts/user/{rita.pk}/change/", change_fields(rita, **row)).status_code == 302
+    )
     assert Proxy.objects.in_force().get().patient == "amy"
 
 
@@ -107,7 +115,12 @@ def test_an_app_manager_registers_apps_and_sees_neither_resources_nor_accounts(d
 
 def test_an_auditor_only_looks_and_at_no_resource(db: None) -> None:
     labels = labels_of(AUDITOR)
-    assert {"oauth.view_accesstoken", "oauth.view_consent", "accounts.view_user", "launch.view_launchcontext"} <= labels
+    assert {
+        "oauth.view_accesstoken",
+        "oauth.view_consent",
+        "accounts.view_user",
+        "launch.view_launchcontext",
+    } <= labels
     assert all(".view_" in label for label in labels)
     assert not {label for label in labels if label.startswith("fhir.")}
 

@@ -33,7 +33,9 @@ def test_a_bad_query_is_400(client: Client, amy: User, path: str, query: str) ->
         [("login", "amy"), ("password", "x" * 5000)],
     ],
 )
-def test_a_bad_form_is_400_and_signs_nobody_in(client: Client, amy: User, fields: list[tuple[str, str]]) -> None:
+def test_a_bad_form_is_400_and_signs_nobody_in(
+    client: Client, amy: User, fields: list[tuple[str, str]]
+) -> None:
     response = client.post(LOGIN, urlencode(fields), content_type=FORM)
     assert response.status_code == 400
     assert "_auth_user_id" not in client.session
@@ -51,7 +53,9 @@ def test_a_cookie_with_nul_is_400(client: Client, amy: User) -> None:
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/admin/accounts/user/?q=%00", "/admin/accounts/user/?username=%00", "/admin/%00/"])
+@pytest.mark.parametrize(
+    "path", ["/admin/accounts/user/?q=%00", "/admin/accounts/user/?username=%00", "/admin/%00/"]
+)
 def test_nul_in_the_console_is_400(client: Client, chief: User, path: str) -> None:
     client.force_login(chief)
     assert client.get(path).status_code == 400
@@ -59,7 +63,11 @@ def test_nul_in_the_console_is_400(client: Client, chief: User, path: str) -> No
 
 def test_the_console_may_repeat_a_parameter(client: Client, chief: User, amy: User) -> None:
     client.force_login(chief)
-    ticked = [("action", "delete_selected"), ("_selected_action", str(amy.pk)), ("_selected_action", str(chief.pk))]
+    ticked = [
+        ("action", "delete_selected"),
+        ("_selected_action", str(amy.pk)),
+        ("_selected_action", str(chief.pk)),
+    ]
     response = client.post("/admin/accounts/user/", urlencode(ticked), content_type=FORM)
     assert response.status_code == 200
     assert "Are you sure" in response.content.decode()

@@ -11,13 +11,19 @@ from accounts.models import Proxy, User, display_name
 
 @pytest.mark.parametrize("value", ["Patient/1", "RelatedPerson/a-b.c", "Practitioner/" + "x" * 64])
 def test_a_fhir_user_names_one_of_three_types_and_an_id(value: str) -> None:
-    User(username="x", password="x", fhir_user=value).full_clean(validate_unique=False, validate_constraints=False)
+    User(username="x", password="x", fhir_user=value).full_clean(
+        validate_unique=False, validate_constraints=False
+    )
 
 
-@pytest.mark.parametrize("value", ["Patient/1\n", "Person/1", "Patient", "/1", "Practitioner/" + "x" * 65, "Patient/ä"])
+@pytest.mark.parametrize(
+    "value", ["Patient/1\n", "Person/1", "Patient", "/1", "Practitioner/" + "x" * 65, "Patient/ä"]
+)
 def test_anything_else_is_no_fhir_user(value: str) -> None:
     with pytest.raises(ValidationError):
-        User(username="x", password="x", fhir_user=value).full_clean(validate_unique=False, validate_constraints=False)
+        User(username="x", password="x", fhir_user=value).full_clean(
+            validate_unique=False, validate_constraints=False
+        )
 
 
 def test_people_are_addressed_by_their_name_or_else_their_user_name() -> None:

@@ -26,7 +26,9 @@ def test_the_right_password_opens_the_portal(client: Client, amy: User) -> None:
     assert is_signed_in(client)
 
 
-def test_the_session_key_changes_at_sign_in_so_that_a_planted_one_is_worth_nothing(client: Client, amy: User) -> None:
+def test_the_session_key_changes_at_sign_in_so_that_a_planted_one_is_worth_nothing(
+    client: Client, amy: User
+) -> None:
     session = client.session
     session["planted"] = "yes"
     session.save()
@@ -124,7 +126,8 @@ def test_next_leads_to_a_page_of_ours(client: Client, amy: User, target: str) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["signup/", "password/reset/", "email/", "confirm-email/", "password/set/", "login/code/confirm/", ""]
+    "path",
+    ["signup/", "password/reset/", "email/", "confirm-email/", "password/set/", "login/code/confirm/", ""],
 )
 def test_sign_up_and_mail_do_not_exist(client: Client, amy: User, path: str) -> None:
     client.force_login(amy)
@@ -157,7 +160,9 @@ def test_a_form_from_elsewhere_is_refused_with_a_page(amy: User) -> None:
     assert not is_signed_in(strict)
 
 
-def test_the_page_names_the_app_that_waits_and_only_for_the_page_that_said_so(client: Client, db: None) -> None:
+def test_the_page_names_the_app_that_waits_and_only_for_the_page_that_said_so(
+    client: Client, db: None
+) -> None:
     session = client.session
     session["sign_in_for"] = {"next": "/oauth/authorize/abc", "app": "Lab <Viewer>"}
     session.save()
@@ -166,7 +171,9 @@ def test_the_page_names_the_app_that_waits_and_only_for_the_page_that_said_so(cl
     assert "Lab" not in client.get(LOGIN).content.decode()
 
 
-@pytest.mark.requirement("OpenID Connect Core, login_hint https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest")
+@pytest.mark.requirement(
+    "OpenID Connect Core, login_hint https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest"
+)
 def test_the_hinted_user_name_is_filled_in(client: Client, db: None) -> None:
     session = client.session
     session["login_hint"] = 'amy"><b>'
