@@ -27,12 +27,19 @@ function readValue(from) {
   if (quantity && typeof quantity.value === "number") {
     const unit = quantity.unit ?? quantity.code ?? "";
     const comparator = quantity.comparator ?? "";
-    return { value: quantity.value, comparator, unit, text: `${comparator}${quantity.value}${unit ? ` ${unit}` : ""}` };
+    const say = (number) => `${comparator}${number}${unit ? ` ${unit}` : ""}`;
+    return { value: quantity.value, comparator, unit, text: say(short(quantity.value)), exact: say(quantity.value) };
   }
   if (typeof from.valueInteger === "number") {
-    return { value: from.valueInteger, comparator: "", unit: "", text: String(from.valueInteger) };
+    return { value: from.valueInteger, comparator: "", unit: "", text: String(from.valueInteger), exact: String(from.valueInteger) };
   }
-  return { value: null, comparator: "", unit: "", text: wordsOf(from) };
+  const text = wordsOf(from);
+  return { value: null, comparator: "", unit: "", text, exact: text };
+}
+
+// Some systems report a dozen decimals; five significant digits are enough beside a chart. The table has them all.
+function short(number) {
+  return (String(number).split(".")[1] ?? "").length > 3 ? Number(number.toPrecision(5)) : number;
 }
 
 function wordsOf(from) {

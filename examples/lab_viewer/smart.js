@@ -134,7 +134,7 @@ async function askForTokens(server, fields) {
     method: "POST", headers: { Accept: "application/json" },
     body: new URLSearchParams({ ...fields, client_id: server.client_id }),
   });
-  if (response.status >= 500) throw new Problem("server", `The token endpoint answered ${response.status}.`);
+  if (response.status >= 500 || response.status === 429) throw new Problem("server", `The token endpoint answered ${response.status}.`);
   const body = await readJson(response, "unexpected");
   const ok = response.ok && typeof body.access_token === "string" && /^bearer$/i.test(body.token_type ?? "");
   return { ok, body, said: [body.error, body.error_description].filter(Boolean).join(": ") };

@@ -154,7 +154,7 @@ function facts(test) {
 }
 
 function changeText(newest, before) {
-  const digits = Math.max(...[newest, before].map((one) => (String(one.value).split(".")[1] ?? "").length));
+  const digits = Math.min(3, Math.max(...[newest, before].map((one) => (String(one.value).split(".")[1] ?? "").length)));
   const change = Number((newest.value - before.value).toFixed(digits));
   const sign = change > 0 ? "+" : change < 0 ? "−" : "±";
   return `${sign}${Math.abs(change).toFixed(digits)}${newest.unit ? ` ${newest.unit}` : ""}`;
@@ -173,7 +173,7 @@ function legend(test) {
 
 function table(test) {
   const rows = test.results.toReversed().map((one) => html("tr", {},
-    html("th", { scope: "row" }, one.date, one.preliminary ? " (preliminary)" : ""), html("td", {}, one.text),
+    html("th", { scope: "row" }, one.date, one.preliminary ? " (preliminary)" : ""), html("td", {}, one.exact),
     html("td", { class: `said ${one.flag}` }, one.words ? markIcon(one.flag) : null, one.words), html("td", {}, one.range.text)));
   return html("details", { class: "values", open: test.points.length < 2 },
     html("summary", {}, `All values as a table (${test.results.length})`),
