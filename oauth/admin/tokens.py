@@ -92,10 +92,13 @@ class TokenAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Revoke the selected tokens", permissions=["act"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """End these tokens; a refresh token takes with it all that came of the same authorization."""
+        """End these tokens and all that came of the same authorizations.
+
+        An access token alone would not do: the app would fetch the next one by its refresh token.
+        """
         count = 0
         for token in queryset:
-            if isinstance(token, RefreshToken) and token.token_family:
+            if token.token_family:
                 count += revoke_all(token_family=token.token_family)
             else:
                 rows = type(token).objects.filter(pk=token.pk, revoked__isnull=True)
