@@ -27,6 +27,8 @@ def json_body(request: Request) -> dict[str, Any]:
     """
     if request.resource is not None:
         return request.resource
+    if not request.body:
+        raise BadRequest("The request has no body, where a resource belongs.", code="required")
     media = request.content_type.partition(";")[0].strip().lower()
     if media not in _JSON:
         raise UnsupportedMediaType(

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, override_settings
 
 from fhir.access import EVERYTHING, Access, Rule
 
+_AUTHENTICATION = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.fhir.callers.CallerAuthentication"]}
 _accesses: dict[str, Access] = {}
 
 
@@ -42,7 +43,8 @@ class Caller:
             "Authorization": self.header,
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        return self.client.generic(method, f"/fhir/{path}", data, kind, headers=sent)
+        with override_settings(REST_FRAMEWORK=_AUTHENTICATION):
+            return self.client.generic(method, f"/fhir/{path}", data, kind, headers=sent)
 
     def get(self, path: str, **headers: str) -> Any:
         """GET."""

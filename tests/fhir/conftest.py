@@ -1,15 +1,8 @@
 """What the tests of the FHIR API share."""
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from tests.fhir.callers import Caller, everyone
-
-
-@pytest.fixture(autouse=True)
-def callers(settings: Settings) -> None:
-    """Callers are known by tests.fhir.callers instead of by tokens."""
-    settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.fhir.callers.CallerAuthentication"]}
 
 
 @pytest.fixture
