@@ -17,8 +17,12 @@ from fhir.search.criteria import TOKENS, Criterion, Probe, all_of, any_of
 MOST_BRANCHES = 16
 """More alternatives than these are looked up together and then sorted."""
 
+_ONE_BY_ONE = "LIMIT 1 OFFSET 0"
+"""Keeps PostgreSQL from turning a probe into a join, of whose size it has no idea."""
+
+# The type stands in the text: how many resources there are of each decides which way is the quickest.
 _RESOURCES = (
-    "SELECT id, patient, date, fhir_id, last_updated FROM fhir_resource WHERE type = %s AND NOT deleted"
+    "SELECT id, patient, date, fhir_id, last_updated FROM fhir_resource WHERE type = '{type}' AND NOT deleted"
 )
 _COMPARTMENT = (
     "SELECT c.resource_id AS id, f.patient, c.date, f.fhir_id, f.last_updated FROM fhir_compartment c "
@@ -40,32 +44,40 @@ class Branch:
     unique: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What may be found of a type; if it is the compartments of certain patients, these too."""
+
+    condition: Condition
+    patients: frozenset[int]
+
+
 def branches(access: Access, resource_type: str, criteria: tuple[Criterion, ...]) -> list[Branch]:
-    """Return the branches whose union are the resources that match all criteria and that `access` may find."""
-    reach = visible(access, resource_type, "s")
+    """Return the branches whose union are the resources that match all criteria and are within reach."""
+    reach = _reach(access, resource_type)
     start = _start(criteria)
     asked = next((each for each in criteria if each.patient != NONE), None)
-    patient = asked.patient if asked else _only_patient(access, resource_type)
+    only = next(iter(reach.patients)) if len(reach.patients) == 1 else NONE
+    patient = asked.patient if asked else only
     if start is None:
-        source, where = (
-            _unguided(resource_type, patient if asked is None else NONE),
-            _filters(criteria, False),
-        )
-        return [Branch(source, all_of((reach, where)), "r", True)]
+        source = _unguided(resource_type, NONE if asked else only)
+        return [Branch(source, all_of((reach.condition, _filters(criteria, False))), "r", True)]
     rest = tuple(each for each in criteria if each is not start)
     if patient == NONE or start is asked:
-        return [_branch(probe, reach, ALWAYS, rest) for probe in _probes(start)]
+        return [_branch(probe, reach.condition, ALWAYS, rest) for probe in _probes(start)]
     return list(_split(start, rest, reach, asked, patient))
 
 
 def _split(
-    start: Criterion, rest: tuple[Criterion, ...], reach: Condition, asked: Criterion | None, patient: int
+    start: Criterion, rest: tuple[Criterion, ...], reach: _Reach, asked: Criterion | None, patient: int
 ) -> Iterator[Branch]:
     """Yield the branches for one patient: the rows that name the patient, and those that cannot."""
     besides = tuple(each for each in rest if each is not asked)
+    # A row that names a patient belongs to that one only, so no more has to be asked if that one is in reach.
+    named = ALWAYS if patient in reach.patients else reach.condition
     for probe in _probes(start):
-        yield _branch(probe, reach, Condition("x.patient = %s", (patient,)), besides)
-        yield _branch(probe, reach, Condition("x.patient = %s", (MIXED,)), rest)
+        yield _branch(probe, named, Condition("x.patient = %s", (patient,)), besides)
+        yield _branch(probe, reach.condition, Condition("x.patient = %s", (MIXED,)), rest)
 
 
 def _start(criteria: tuple[Criterion, ...]) -> Criterion | None:
@@ -76,19 +88,21 @@ def _start(criteria: tuple[Criterion, ...]) -> Criterion | None:
     return min(able, key=lambda each: each.rank, default=None)
 
 
-def _only_patient(access: Access, resource_type: str) -> int:
-    """The one patient whose compartment is all that `access` finds of this type, else NONE."""
+def _reach(access: Access, resource_type: str) -> _Reach:
+    """What `access` may find of a type."""
     rules = access.rules_for(resource_type, "s")
-    if compartment_class(resource_type) != "compartment" or any(rule.patients is None for rule in rules):
-        return NONE
-    patients = frozenset[str]().union(*(rule.patients or () for rule in rules))
-    return reference_key("Patient", next(iter(patients))) if len(patients) == 1 else NONE
+    named = frozenset[str]().union(*(rule.patients or () for rule in rules))
+    limited = compartment_class(resource_type) == "compartment" and all(
+        rule.patients is not None for rule in rules
+    )
+    keys = frozenset(reference_key("Patient", patient) for patient in named) if limited else frozenset()
+    return _Reach(visible(access, resource_type, "s"), keys)
 
 
 def _unguided(resource_type: str, patient: int) -> Condition:
     """All resources of a type, or those in the compartment of one patient."""
     if patient == NONE:
-        return Condition(_RESOURCES, (resource_type,))
+        return Condition(_RESOURCES.format(type=resource_type))
     return Condition(_COMPARTMENT, (patient, TYPE_NUMBERS[resource_type]))
 
 
@@ -123,7 +137,7 @@ def _filter(criterion: Criterion, with_high: bool) -> Condition:
     found = any_of(
         Condition(
             f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "  # noqa: S608
-            "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id)",
+            f"AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id {_ONE_BY_ONE})",
             probe.where.params,
         )
         for probe in criterion.probes

@@ -1,4 +1,4 @@
-"""From a query to a page of resources, in one statement: guard, visibility, criteria, order, texts and total."""
+"""From a query to a page of resources in one statement: guard, reach, criteria, order, texts and total."""
 
 from dataclasses import dataclass
 
@@ -95,13 +95,17 @@ def count(access: Access, query: Query) -> int:
 
 
 def _ordered(found: list[Branch], order: Order, where: Condition | None, limit: int) -> Condition:
-    """The first rows of each branch, and of these the first of all."""
+    """The first rows of each branch, and of these the first of all.
+
+    The limit stands in the text: a database that plans without knowing it expects to read much more.
+    """
     parts = [_first(branch, order, where, limit) for branch in found]
     if len(parts) == 1:
         return parts[0]
-    union = " UNION ".join(f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))
+    rows = (f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))  # noqa: S608
+    union = " UNION ".join(rows)
     params = tuple(value for part in parts for value in part.params)
-    return Condition(f"{union} ORDER BY {order.clause('')} LIMIT %s", (*params, limit))
+    return Condition(f"{union} ORDER BY {order.clause('')} LIMIT {limit}", params)
 
 
 def _first(branch: Branch, order: Order, where: Condition | None, limit: int) -> Condition:
@@ -110,9 +114,9 @@ def _first(branch: Branch, order: Order, where: Condition | None, limit: int) ->
     tables, conditions = _from(branch, order, where)
     distinct = "" if branch.unique else "DISTINCT "
     return Condition(
-        f"SELECT {distinct}{keys.sql}, r.id, r.patient, r.date {tables.sql}{conditions.sql} "
-        f"ORDER BY {order.clause('')} LIMIT %s".replace("{home}", branch.home or "h"),
-        (*keys.params, *tables.params, *conditions.params, limit),
+        f"SELECT {distinct}{keys.sql}, r.id AS id, r.patient AS patient, r.date AS date {tables.sql}{conditions.sql} "
+        f"ORDER BY {order.clause('')} LIMIT {limit}".replace("{home}", branch.home or "h"),
+        (*keys.params, *tables.params, *conditions.params),
     )
 
 

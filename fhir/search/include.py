@@ -70,7 +70,8 @@ def _part(access: Access, include: Include, hits: Sequence[Hit]) -> Condition:
 def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Condition:
     keys = among([reference_key(hit.type, hit.fhir_id) for hit in targets])
     return Condition(
-        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM fhir_resource r "  # noqa: S608
+        "WHERE r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "
         f"WHERE x.hash {hashes.sql} AND x.target {keys.sql}) AND NOT r.deleted AND {reach.sql}",
         (*hashes.params, *keys.params, *reach.params),
     )

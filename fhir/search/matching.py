@@ -51,7 +51,7 @@ def matches_of_all(references: Collection[Reference], access: Access) -> dict[Re
 
 
 def _identifier(query: Query) -> tuple[int, int] | None:
-    """The (hash, system) of the token, if a query asks for one identifier with its system and nothing else."""
+    """The (hash, system) of the token, if a query asks for one identifier with its system and no more."""
     if len(query.asked) != 1:
         return None
     [asked] = query.asked

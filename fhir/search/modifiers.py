@@ -30,7 +30,8 @@ _TABLES = {
 def unknown_modifier(asked: Asked) -> BadRequest:
     """Return the refusal of a modifier that does not exist here: to ignore it would change what was asked."""
     return BadRequest(
-        f"The modifier ':{asked.modifier}' is not supported on '{asked.parameter.code}' ({asked.parameter.type}).",
+        f"The modifier ':{asked.modifier}' is not supported on '{asked.parameter.code}', "
+        f"which is of the type {asked.parameter.type}.",
         code="not-supported",
     )
 

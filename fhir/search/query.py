@@ -23,7 +23,18 @@ LARGEST_QUERY = 200
 _ELSEWHERE = frozenset({"_format", "_pretty"})
 """Parameters of the answer's form, which others read."""
 _RESULT = frozenset(
-    ["_sort", "_count", "_include", "_revinclude", "_summary", "_total", "_elements", "_contained", "_containedType", "_cursor"]
+    [
+        "_sort",
+        "_count",
+        "_include",
+        "_revinclude",
+        "_summary",
+        "_total",
+        "_elements",
+        "_contained",
+        "_containedType",
+        "_cursor",
+    ]
 )
 _NO_EFFECT = {"_summary": "false", "_contained": "false", "_containedType": "container"}
 """Values that ask for what is done anyway."""

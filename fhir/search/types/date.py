@@ -40,15 +40,15 @@ def span(text: str) -> Span:
     Raises DateError for anything else. https://hl7.org/fhir/R4/datatypes.html#dateTime
     """
     try:
-        if len(text) <= 10:
-            return _days(text)
-        return _moment(text)
+        if not text.isascii():
+            raise ValueError(text)
+        return _days(text) if len(text) <= 10 else _moment(text)
     except (ValueError, OverflowError) as error:
         raise DateError(f"{text!r} is not a date") from error
 
 
 def _days(text: str) -> Span:
-    if len(text) == 10:
+    if len(text) == 10 and text[4] == text[7] == "-":
         first = last = dt.date.fromisoformat(text).toordinal()
     elif len(text) == 7 and text[4] == "-":
         year, month = _digits(text[:4]), _digits(text[5:])
@@ -65,13 +65,13 @@ def _days(text: str) -> Span:
 
 
 def _digits(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not text.isdigit():
         raise ValueError(text)
     return int(text)
 
 
 def _moment(text: str) -> Span:
-    if text[10] != "T" or text[13] != ":":
+    if len(text) < 16 or (text[4], text[7], text[10], text[13]) != ("-", "-", "T", ":"):
         raise ValueError(text)
     leap = text[16:19] == ":60"
     moment = dt.datetime.fromisoformat(text[:17] + "59" + text[19:] if leap else text)
@@ -212,7 +212,7 @@ def compare(low: str, high: str, values: list[tuple[str, Span]]) -> Condition:
 
 
 def _bound(values: list[tuple[str, Span]]) -> Condition:
-    """What a comparison with the main date says of its low end alone, so that an index is read in part only."""
+    """What a comparison with the main date says of its low end, so that an index is read in part only."""
     if any(prefix not in _BOUNDS for prefix, _ in values):
         return ALWAYS
     return any_of(

@@ -117,7 +117,7 @@ def _unit(system: str, code: str) -> Condition:
     return Condition("1 = 1")
 
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _COMPARISONS = {
     "eq": ("(x.low >= %s AND x.low < %s AND x.high < %s)", "low", "high", "high"),
     "ne": ("(x.low < %s OR x.high >= %s)", "low", "high"),

@@ -46,7 +46,7 @@ def target_key(text: str) -> int:
 
 
 def index(parameter_hash: int, found: list[Found]) -> set[ReferenceRow]:
-    """Return the rows of the references found; one without a literal target gives a row with the target NONE."""
+    """Return the rows of the references found; one without a literal target gives one with target NONE."""
     rows: set[ReferenceRow] = set()
     for value, kind in found:
         for text in _literals(value, kind):
@@ -55,7 +55,7 @@ def index(parameter_hash: int, found: list[Found]) -> set[ReferenceRow]:
 
 
 def _literals(value: Any, kind: str) -> tuple[str, ...]:
-    """Return the texts a value is found by: a canonical with a version also without it, a fragment by none."""
+    """Return the texts that find a value: a canonical with a version also without it, a fragment none."""
     match kind:
         case "Reference":
             text = value.get("reference", "")
@@ -96,7 +96,8 @@ def criterion(asked: Asked) -> Criterion:
         for target in dict.fromkeys(targets)
     )
     patient = targets[0] if len(targets) == 1 and _names_patient(asked) else NONE
-    return Criterion(probes, rank=40 if patient else 25, patient=patient)
+    # Every index can be read for one patient alone, so the patient is the last to start from.
+    return Criterion(probes, rank=84 if patient else 25, patient=patient)
 
 
 def _targets(asked: Asked, text: str) -> list[int]:

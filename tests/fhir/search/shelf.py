@@ -98,7 +98,9 @@ def patient(fhir_id: str, **more: Any) -> dict[str, Any]:
 
 def coded(*pairs: tuple[str, str]) -> dict[str, Any]:
     """A CodeableConcept of (system, code) pairs; an empty system is left out."""
-    return {"coding": [{"system": system, "code": code} if system else {"code": code} for system, code in pairs]}
+    return {
+        "coding": [{"system": system, "code": code} if system else {"code": code} for system, code in pairs]
+    }
 
 
 def lab(

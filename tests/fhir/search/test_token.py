@@ -84,7 +84,9 @@ def test_more_values_than_branches_are_found_all_the_same() -> None:
     assert matches(f"Observation?code={values}") == {"loinc", "other", "bare", "glucose"}
 
 
-@pytest.mark.parametrize("modifier", ["in", "not-in", "above", "below", "of-type", "text", "exact", "nonsense"])
+@pytest.mark.parametrize(
+    "modifier", ["in", "not-in", "above", "below", "of-type", "text", "exact", "nonsense"]
+)
 def test_a_modifier_that_does_not_work_is_refused_by_name(modifier: str) -> None:
     with pytest.raises(BadRequest, match=f":{modifier}"):
         bundle(f"Observation?code:{modifier}=x")
