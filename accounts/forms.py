@@ -43,7 +43,8 @@ class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # n
     def save(self, commit: bool = True) -> User:
         """Set the password and stamp the moment, together."""
         self.user.credentials_reset_at = timezone.now()
-        return super().save(commit)
+        person: User = super().save(commit)
+        return person
 
 
 class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not subscriptable at run time

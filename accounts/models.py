@@ -19,7 +19,7 @@ FHIR_ID = RegexValidator(
 )
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # made by an untyped library
     """A person who signs in. `is_staff` opens the admin console and gives no clinical access whatsoever."""
 
     uid = models.UUIDField(

@@ -21,7 +21,10 @@ from launch.style import style_url
 def launchable_apps() -> QuerySet[Any]:
     """The apps of the gallery: live, and with an address to launch them at, by name."""
     model = get_application_model()
-    return model.objects.filter(status=model.Status.LIVE).exclude(launch_url="").order_by("name", "pk")
+    apps: QuerySet[Any] = (
+        model.objects.filter(status=model.Status.LIVE).exclude(launch_url="").order_by("name", "pk")
+    )
+    return apps
 
 
 def start_launch(application: Any, user: User, patient: str, encounter: str = "") -> LaunchContext:

@@ -39,4 +39,4 @@ def style_hash() -> str:
 
 def style_url() -> str:
     """The absolute address of the style, for the launch context."""
-    return settings.SITE_URL + reverse("launch:style", args=[style_hash()])
+    return f"{settings.SITE_URL}{reverse('launch:style', args=[style_hash()])}"

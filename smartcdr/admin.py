@@ -23,14 +23,16 @@ class SmartcdrAdminSite(admin.AdminSite):
         target = request.GET.get("next") or reverse("admin:index")
         return redirect(f"{reverse('account_login')}?{urlencode({'next': target})}")
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(  # type: ignore[override]  # a redirect is as good an answer as a page
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """End the session on POST and show the sign-in page; anything else asks first."""
         if request.method != "POST":
             return redirect("account_logout")
         auth.logout(request)
         return redirect("account_login")
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # a redirect is as good an answer as a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """One's own password is changed where everybody's is, under the same rate limit."""

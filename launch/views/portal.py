@@ -6,8 +6,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from launch.patients import PatientSummary, reachable_patients
+from launch.patients import reachable_patients
 from launch.starting import launchable_apps
+from launch.summaries import PatientSummary
 from launch.views.person import person
 
 
