@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def smart() -> Iterator[SmartStandIn]:
     server = SmartStandIn(chart_of("anna-bauer"), "patient-anna-bauer")
-    yield from serving(server)
+    with serving(server):
+        yield server
 
 
 @pytest.fixture
@@ -92,17 +94,20 @@ def viewer(chromium: Browser, smart: SmartStandIn) -> Iterator[Viewer]:
         "ehr_scope": EHR_SCOPE,
         "standalone_scope": STANDALONE_SCOPE,
     }
-    for app in serving(ViewerServer(0, config)):
+    with serving(ViewerServer(0, config)) as app:
         yield Viewer(page, f"http://127.0.0.1:{app.server_port}", smart)
     context.close()
     assert faults == []
 
 
+@contextmanager
 def serving(server: Any) -> Iterator[Any]:
     """Run a server in a thread of its own while the caller uses it."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

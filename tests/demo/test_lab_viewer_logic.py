@@ -20,9 +20,9 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def ask(chromium: Browser) -> Iterator[Ask]:
-    """What a function of one of the app's modules returns in the browser: ask(module, function, *arguments)."""
+    """What a function of one of the app's modules returns in the browser: ask(module, name, *arguments)."""
     config = {"client_id": "x", "iss": "http://localhost:9/fhir", "trusted_iss": []}
-    for app in serving(ViewerServer(0, config)):
+    with serving(ViewerServer(0, config)) as app:
         page = chromium.new_page()
         page.goto(f"http://127.0.0.1:{app.server_port}/index.html")
         call = "async ([module, name, given]) => (await import(`/${module}.js`))[name](...given)"

@@ -15,7 +15,8 @@ CONFIG = {"client_id": "x", "iss": "http://localhost:9/fhir", "trusted_iss": ["h
 
 @pytest.fixture
 def server() -> Iterator[ViewerServer]:
-    yield from serving(ViewerServer(0, CONFIG))
+    with serving(ViewerServer(0, CONFIG)) as server:
+        yield server
 
 
 def ask(server: ViewerServer, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
