@@ -16,6 +16,8 @@ from oauth.models import AccessToken, Application, RefreshToken
 from oauth.scopes import parse_scopes, to_text
 from oauth.token_liveness import alive
 
+_TOGETHER = ("user", "application", "launch_context")
+
 INACTIVE: dict[str, Any] = {"active": False}
 
 # The answer of /oauth/token/introspect to a token that is not active, which comes with status 404.
@@ -39,15 +41,12 @@ def introspect(text: str, only_of: Application | None) -> dict[str, Any] | None:
     which: dict[str, Any] = {"token_checksum": token_checksum(text)}
     if only_of is not None:
         which["application"] = only_of
-    for model in (AccessToken, RefreshToken):
-        row = (
-            alive(model.objects.filter(**which))
-            .select_related("user", "application", "launch_context")
-            .first()
-        )
-        if row is not None:
-            return _payload(row)
-    return None
+    access_tokens = alive(AccessToken.objects.filter(**which))
+    refresh_tokens = alive(RefreshToken.objects.filter(**which))
+    row = (
+        access_tokens.select_related(*_TOGETHER).first() or refresh_tokens.select_related(*_TOGETHER).first()
+    )
+    return _payload(row) if row else None
 
 
 def _payload(row: AccessToken | RefreshToken) -> dict[str, Any]:

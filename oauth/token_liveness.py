@@ -53,14 +53,14 @@ def alive(tokens: QuerySet[Token], now: datetime | None = None) -> QuerySet[Toke
 
 def _user_still_counts() -> Q:
     unchanged = Q(user__credentials_reset_at__isnull=True) | Q(user__credentials_reset_at__lt=F("created"))
-    return Q(user__isnull=True) | (Q(user__is_active=True) & unchanged)
+    return Q(user__isnull=True) | Q(unchanged, user__is_active=True)
 
 
 def _consent_holds(now: datetime) -> Q:
     """No consent at all is the case of a client that acts for itself; deleting a consent deletes its
     tokens.
     """
-    return Q(consent__isnull=True) | Exists(Consent.objects.in_force(now).filter(pk=OuterRef("consent")))
+    return Q(consent__isnull=True) | Q(Exists(Consent.objects.in_force(now).filter(pk=OuterRef("consent"))))
 
 
 def _patient_is_within_reach(now: datetime) -> Q:
@@ -75,7 +75,7 @@ def _patient_is_within_reach(now: datetime) -> Q:
         | Q(launch_context__patient="")
         | Q(user__fhir_user__startswith="Practitioner/")
         | Q(user__fhir_user=Concat(Value("Patient/"), F("launch_context__patient")))
-        | (Q(user__fhir_user__startswith="RelatedPerson/") & Exists(proxy))
+        | Q(Exists(proxy), user__fhir_user__startswith="RelatedPerson/")
     )
 
 

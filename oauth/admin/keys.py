@@ -51,7 +51,7 @@ class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Whether this member of staff may activate and withdraw."""
-        return request.user.has_perm("oauth.change_signingkey")  # type: ignore[union-attr]
+        return request.user.has_perm("oauth.change_signingkey")
 
     def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
         """Make the key pair."""

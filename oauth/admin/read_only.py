@@ -23,4 +23,4 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Whether this member of staff may use the actions of this table."""
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")  # type: ignore[union-attr]
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")

@@ -39,7 +39,7 @@ class AliveFilter(admin.SimpleListFilter):
 class TokenAdmin(ReadOnlyAdmin):
     """What access tokens and refresh tokens share."""
 
-    list_display: tuple[str, ...] = (
+    list_display = (
         "created",
         "application",
         "user",
@@ -50,7 +50,7 @@ class TokenAdmin(ReadOnlyAdmin):
         "revoked",
     )
     list_display_links = ("created",)
-    list_filter: tuple[Any, ...] = (AliveFilter, ("application", admin.RelatedOnlyFieldListFilter), "created")
+    list_filter = (AliveFilter, ("application", admin.RelatedOnlyFieldListFilter), "created")
     list_select_related = ("application", "user", "launch_context")
     search_fields = (
         "user__username",
@@ -61,7 +61,7 @@ class TokenAdmin(ReadOnlyAdmin):
     search_help_text = "User name, app name, client id or patient id"
     date_hierarchy = "created"
     ordering = ("-created",)
-    fields: tuple[str, ...] = (
+    fields = (
         "application",
         "user",
         "patient",
@@ -72,13 +72,16 @@ class TokenAdmin(ReadOnlyAdmin):
         "revoked",
         "auth_time",
         "token_family",
+        "number",
     )
     actions = ("revoke_selected", "revoke_of_clients", "revoke_of_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Tokens, each with whether it is alive."""
         tokens = super().get_queryset(request)
-        return tokens.annotate(living=Exists(alive(tokens.model.objects.filter(pk=OuterRef("pk")))))
+        living = Exists(alive(tokens.model.objects.filter(pk=OuterRef("pk"))))
+        annotated: QuerySet[Any] = tokens.annotate(living=living)
+        return annotated
 
     @admin.display(description="patient")
     def patient(self, token: Any) -> str:
@@ -124,9 +127,17 @@ class TokenAdmin(ReadOnlyAdmin):
 class AccessTokenAdmin(TokenAdmin):
     """Access tokens."""
 
-    fields = (*TokenAdmin.fields, "jti")
+    @admin.display(description="jti")
+    def number(self, token: AccessToken) -> str:
+        """What the JWT itself is told apart by."""
+        return token.jti
 
 
 @admin.register(RefreshToken)
 class RefreshTokenAdmin(TokenAdmin):
     """Refresh tokens."""
+
+    @admin.display(description="number")
+    def number(self, token: RefreshToken) -> str:
+        """The row's number: a refresh token has no name of its own."""
+        return str(token.pk)

@@ -34,11 +34,14 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class AllowedApp:
-    """An app with everything that the person allowed it. `tokens` is how many of its tokens are alive."""
+    """An app with everything that the person allowed it.
+
+    `has_access`: it has a living access token now. `keeps_access`: it can get new ones by itself.
+    """
 
     application: Application
     consents: list[Allowed]
-    tokens: int
+    has_access: bool
     keeps_access: bool
 
 
@@ -47,7 +50,7 @@ class AllowedApp:
 @require_safe
 def manage(request: HttpRequest) -> HttpResponse:
     """List the apps that hold a consent or a living token of the person who is signed in."""
-    return render(request, "oauth/manage.html", {"apps": allowed_apps(request.user)})
+    return render(request, "oauth/manage.html", {"apps": allowed_apps(_person(request))})
 
 
 @never_cache
@@ -59,36 +62,38 @@ def withdraw_one(request: HttpRequest) -> HttpResponse:
     if not client_id.isprintable():
         raise Http404
     application = next(
-        (app.application for app in allowed_apps(request.user) if app.application.client_id == client_id),
+        (app.application for app in allowed_apps(_person(request)) if app.application.client_id == client_id),
         None,
     )
     if application is None:
         raise Http404("This app has no access to take back.")
-    withdraw(request.user, application)
+    withdraw(_person(request), application)
     messages.success(request, f"{application} has no access any more.")
     return redirect("oauth:manage")
 
 
 def allowed_apps(user: User) -> list[AllowedApp]:
     """Every app with a consent in force or a living token of this person, by name."""
-    consents = list(
-        Consent.objects.in_force().filter(user=user).select_related("application").order_by("created")
-    )
-    tokens = [
-        (token, model is RefreshToken)
-        for model in (AccessToken, RefreshToken)
-        for token in alive(model.objects.filter(user=user)).select_related("application")
-    ]
-    applications = {row.application for row in consents} | {token.application for token, _ in tokens}
+    consents = list(Consent.objects.in_force().filter(user=user).order_by("created"))
+    access = list(alive(AccessToken.objects.filter(user=user)).values_list("application", flat=True))
+    refresh = list(alive(RefreshToken.objects.filter(user=user)).values_list("application", flat=True))
+    involved = {*access, *refresh, *(consent.application_id for consent in consents)}
     return [
         AllowedApp(
             application,
-            [_words(consent, user) for consent in consents if consent.application == application],
-            sum(token.application == application for token, _ in tokens),
-            any(token.application == application and is_refresh for token, is_refresh in tokens),
+            [_words(consent, user) for consent in consents if consent.application_id == application.pk],
+            has_access=application.pk in access,
+            keeps_access=application.pk in refresh,
         )
-        for application in sorted(applications, key=lambda one: (one.name.casefold(), one.pk))
+        for application in Application.objects.filter(pk__in=involved).order_by("name", "pk")
     ]
+
+
+def _person(request: HttpRequest) -> User:
+    """Who is signed in; `login_required` has seen to it that somebody is."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
 
 
 def _words(consent: Consent, user: User) -> Allowed:

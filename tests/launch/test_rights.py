@@ -21,7 +21,7 @@ def user_as(fhir_user: str, **fields: object) -> User:
 def test_a_patient_reaches_the_own_record_and_writes_what_the_settings_say(settings: Settings) -> None:
     settings.PATIENT_WRITABLE = ["Goal"]
     rights = rights_of(user_as("Patient/a"))
-    assert rights.patients == {"a"}
+    assert rights.patients == frozenset({"a"})
     assert rights.writable == {"Goal"}
     assert rights.reaches("a")
     assert not rights.reaches("b")
@@ -35,7 +35,7 @@ def test_a_related_person_reaches_the_patients_with_a_proxy_in_force() -> None:
     Proxy.objects.create(user=user, patient="off", active=False)
     Proxy.objects.create(user=user, patient="over", ends=now - timedelta(seconds=1))
     Proxy.objects.create(user=user, patient="to-come", starts=now + timedelta(hours=1))
-    assert rights_of(user).patients == {"a"}
+    assert rights_of(user).patients == frozenset({"a"})
 
 
 def test_a_practitioner_reaches_everybody_and_writes_clinical_types() -> None:
@@ -94,7 +94,7 @@ def test_with_care_teams_a_practitioner_reaches_only_patients_looked_after(setti
     named(("Observation", "performer"), "d", "p", 13)
     named(("CareTeam", "participant"), "gone", "p", 14)
     rights = rights_of(user_as("Practitioner/p"))
-    assert rights.patients == {"a", "b", "c"}
+    assert rights.patients == frozenset({"a", "b", "c"})
 
 
 def test_any_setting_but_all_is_the_narrow_one(settings: Settings) -> None:

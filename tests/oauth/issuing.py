@@ -54,7 +54,8 @@ def make_client(**fields: Any) -> Application:
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": "openid fhirUser profile launch launch/patient offline_access patient/*.cruds user/*.cruds",
     }
-    return Application.objects.create(**{**values, **fields})
+    application: Application = Application.objects.create(**{**values, **fields})
+    return application
 
 
 @dataclass

@@ -175,7 +175,11 @@ def test_tokens_are_listed_without_their_text(staff: Client) -> None:
 
 
 def test_a_native_app_with_a_scheme_of_its_own_is_taken(staff: Client) -> None:
-    native = {**FORM, "application_type": "native", "redirect_uris": "org.example.app:/cb\r\nhttp://127.0.0.1/cb"}
+    native = {
+        **FORM,
+        "application_type": "native",
+        "redirect_uris": "org.example.app:/cb\r\nhttp://127.0.0.1/cb",
+    }
     assert staff.post("/admin/oauth/application/add/", native).status_code == 302
     assert Application.objects.get().redirect_uri_allowed("http://127.0.0.1:5000/cb")
 
@@ -228,9 +232,12 @@ def test_tokens_and_consents_are_neither_made_nor_deleted_by_hand(staff: Client,
     assert staff.get(f"/admin/oauth/{model}/add/").status_code == 403
     issued = issue(make_key(), make_user(), scope="user/*.rs")
     issue_refresh(issued)
-    pk = (
-        {"accesstoken": AccessToken, "refreshtoken": RefreshToken, "consent": Consent}[model].objects.get().pk
-    )
+    pks = {
+        "accesstoken": AccessToken.objects.get().pk,
+        "refreshtoken": RefreshToken.objects.get().pk,
+        "consent": Consent.objects.get().pk,
+    }
+    pk = pks[model]
     assert staff.post(f"/admin/oauth/{model}/{pk}/delete/", {"post": "yes"}).status_code == 403
     assert staff.post(f"/admin/oauth/{model}/{pk}/change/", {"scope": "user/*.cruds"}).status_code == 403
 

@@ -14,7 +14,7 @@ from fhir.access import Access, Rule
 from fhir.outcome import Unauthorized
 from launch.rights import CLINICAL_TYPES
 from oauth.authentication import Holder, RecentHolders, access_for
-from oauth.models import AccessToken, Scope, SigningKey
+from oauth.models import AccessToken, Consent, Scope, SigningKey
 from tests.oauth.issuing import Issued, Key, issue, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,9 @@ def guard_holds(access: Access) -> bool:
     """Evaluate the guard as the repository does, inside a statement."""
     assert access.guard is not None
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT CASE WHEN {access.guard.sql} THEN 1 ELSE 0 END", access.guard.params)
-        return cursor.fetchone()[0] == 1
+        sql = f"SELECT CASE WHEN {access.guard.sql} THEN 1 ELSE 0 END"
+        cursor.execute(sql, access.guard.params)  # type: ignore[arg-type]  # params are what the database takes
+        return bool(cursor.fetchone()[0])
 
 
 def challenge_of(authorization: str) -> str:
@@ -168,13 +169,11 @@ def end_credentials_reset(issued: Issued) -> None:
 
 
 def end_consent_withdrawn(issued: Issued) -> None:
-    issued.row.consent.withdrawn = timezone.now()
-    issued.row.consent.save()
+    Consent.objects.update(withdrawn=timezone.now())
 
 
 def end_consent_run_out(issued: Issued) -> None:
-    issued.row.consent.expires = timezone.now()
-    issued.row.consent.save()
+    Consent.objects.update(expires=timezone.now())
 
 
 def end_proxy(issued: Issued) -> None:

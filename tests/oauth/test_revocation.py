@@ -1,10 +1,10 @@
 """Revocation by clients, and all the other ways in which tokens end for good."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -28,13 +28,12 @@ def is_alive(row: AccessToken | RefreshToken) -> bool:
     return alive(type(row).objects.filter(pk=row.pk)).exists()
 
 
-def revoke(token: str, authorization: str = "", **form: str) -> HttpResponse:
+def revoke(token: str, authorization: str = "", **form: str) -> Any:
     headers = {"Authorization": authorization} if authorization else {}
     body = "&".join(f"{name}={value}" for name, value in {"token": token, **form}.items())
-    answer: HttpResponse = Client().post(
+    return Client().post(
         "/oauth/revoke", body, content_type="application/x-www-form-urlencoded", headers=headers
     )
-    return answer
 
 
 def issue_family(key: Key, application: Application | None = None) -> tuple[Issued, str, RefreshToken]:

@@ -62,7 +62,7 @@ def _known(metadata: dict[str, Any]) -> Application | None:
         value = metadata.get(name)
         if not isinstance(value, str) or not value.isprintable() or not value:
             continue
-        found = list(Application.objects.filter(**{field: value})[:2])
+        found: list[Application] = list(Application.objects.filter(**{field: value})[:2])
         if len(found) > 1:
             raise BadMetadata([f"{name}: several clients have this one; say which by client_id."])
         if found:
