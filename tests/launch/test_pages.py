@@ -1,4 +1,4 @@
-"""Every page keeps to the strict policy: no inline script or style, nothing from elsewhere, everything labelled."""
+"""Every page keeps to the policy: nothing inline, nothing from elsewhere; and every control has its name."""
 
 from typing import Any
 
@@ -62,16 +62,13 @@ def test_pages_of_patients_relatives_and_staff_are_clean(
         client.force_login(person)
         for path in ("/launch/", f"/launch/{app.pk}/", f"/launch/{app.pk}/amy/", "/accounts/reauthenticate/"):
             response = client.get(path)
-            if response.status_code == 200:
+            if "Location" not in response.headers:
                 check(response.content.decode())
 
 
-def test_pages_of_refusals_are_clean(
-    client: Client, clinician: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_of_refusals_are_clean(client: Client, clinician: User) -> None:
     client.force_login(clinician)
     strict = Client(enforce_csrf_checks=True)
-    clinician.set_unusable_password()
     answers = {
         400: client.get("/launch/?a=1&a=2"),
         403: strict.post("/accounts/login/"),
