@@ -102,8 +102,11 @@ def read_entry(position: int, entry: dict[str, Any]) -> Entry:
         resource=entry.get("resource"),
         conditions={key: asked[key] for key in ("ifMatch", "ifNoneMatch", "ifNoneExist") if key in asked},
     )
-    _check_address(found)
-    _check_resource(found)
+    try:
+        _check_address(found)
+        _check_resource(found)
+    except FhirError as error:
+        raise located(error, place) from error
     return found
 
 
@@ -142,12 +145,8 @@ def _check_resource(entry: Entry) -> None:
         raise BadRequest(f"{entry.method} needs a resource.", code="required", expression=entry.place)
     if entry.method in ("GET", "DELETE") and has:
         raise BadRequest(f"{entry.method} takes no resource.", expression=f"{entry.place}.resource")
-    if entry.resource is None:
-        return
-    try:
+    if entry.resource is not None:
         check(entry.resource, entry.type)
-    except FhirError as error:
-        raise located(error, entry.place) from error
 
 
 def located(error: FhirError, place: str) -> FhirError:

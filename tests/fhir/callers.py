@@ -8,7 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.test import Client, override_settings
 
-from fhir.access import EVERYTHING, Access, Rule
+from fhir.access import EVERYTHING, Access, Guard, Rule
+from fhir.outcome import FhirError
 
 _AUTHENTICATION = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.fhir.callers.CallerAuthentication"]}
 _accesses: dict[str, Access] = {}
@@ -35,16 +36,32 @@ class Caller:
         _accesses[self.header] = access
         self.client = Client()
 
+    @classmethod
+    def anonymous(cls) -> Caller:
+        """A client that sends no Authorization header."""
+        caller = cls(EVERYTHING)
+        caller.header = ""
+        return caller
+
+    @classmethod
+    def lapsing(cls, sql: str, error: FhirError | None) -> Caller:
+        """A caller whose guard is this SQL; renewed, the Access has none, or there is this error instead."""
+
+        def renew() -> Access:
+            if error is not None:
+                raise error
+            return EVERYTHING
+
+        return cls(Access(EVERYTHING.rules, guard=Guard(sql, (), renew)))
+
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The response to a request below the FHIR base; a body is sent as FHIR's JSON, bytes as they are."""
+        """The response to a request below the FHIR base (a path from / on is taken as it is). A body is sent as FHIR's JSON, bytes as they are."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         kind = headers.pop("content_type", "application/fhir+json")
-        sent = {
-            "Authorization": self.header,
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
+        known = {"Authorization": self.header} if self.header else {}
+        sent = {**known, **{name.replace("_", "-"): value for name, value in headers.items()}}
         with override_settings(REST_FRAMEWORK=_AUTHENTICATION):
-            return self.client.generic(method, f"/fhir/{path}", data, kind, headers=sent)
+            return self.client.generic(method, path if path.startswith("/") else f"/fhir/{path}", data, kind, headers=sent)
 
     def get(self, path: str, **headers: str) -> Any:
         """GET."""
