@@ -1,0 +1,59 @@
+"""The product's WSGI application, with two routes beside it that say what this server and database can do.
+
+/bench/constant answers the same few bytes; /bench/floor/<Type>/<id> answers a resource's text by one
+prepared, indexed SELECT and nothing else. Only the benchmark serves this module.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psycopg
+
+from smartcdr.wsgi import application as product
+
+CONSTANT = b'{"resourceType":"Basic"}'
+PREFIX = "/bench/"
+FLOOR = "/bench/floor/"
+QUERY = "SELECT text FROM fhir_resource WHERE type = {0} AND fhir_id = {0}"
+_URL = os.environ["DATABASE_URL"]
+_thread = threading.local()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer the benchmark's own two routes; hand everything else to the product."""
+    path = environ["PATH_INFO"]
+    if not path.startswith(PREFIX):
+        return product(environ, start_response)
+    body = _stored(path.removeprefix(FLOOR)) if path.startswith(FLOOR) else CONSTANT
+    headers = [("Content-Type", "application/fhir+json"), ("Content-Length", str(len(body)))]
+    start_response("200 OK" if body else "404 Not Found", headers)
+    return [body]
+
+
+def _stored(address: str) -> bytes:
+    kind, _, fhir_id = address.partition("/")
+    found = _execute()(kind, fhir_id)
+    return found[0].encode() if found else b""
+
+
+def _execute() -> Callable[[str, str], Any]:
+    """This thread's way to the database: one connection that is kept, one statement that is prepared once."""
+    if not hasattr(_thread, "execute"):
+        _thread.execute = _on_postgres() if _URL.startswith("postgres") else _on_sqlite()
+    way: Callable[[str, str], Any] = _thread.execute
+    return way
+
+
+def _on_postgres() -> Callable[[str, str], Any]:
+    query = QUERY.format("%s")
+    cursor = psycopg.connect(_URL, autocommit=True, prepare_threshold=0).cursor()
+    return lambda kind, fhir_id: cursor.execute(query, (kind, fhir_id)).fetchone()
+
+
+def _on_sqlite() -> Callable[[str, str], Any]:
+    query = QUERY.format("?")
+    connection = sqlite3.connect(_URL.removeprefix("sqlite:///"))
+    return lambda kind, fhir_id: connection.execute(query, (kind, fhir_id)).fetchone()
