@@ -17,9 +17,8 @@ from fhir.search.types.reference import ReferenceRow
 from fhir.search.types.string import StringRow
 from fhir.search.types.token import TokenRow
 
-SECURITY_CONTEXT = "security-context"
-"""The code under which a Binary's securityContext is in the reference index, though R4 has no such parameter.
-"""
+SECURITY_CONTEXT = "securityContext"
+"""The code under which what a Binary's securityContext names is indexed, though R4 has no such parameter."""
 
 _BY_ADDRESS = frozenset({"_id", "_lastUpdated"})
 """Parameters that the Resource table answers itself."""
@@ -138,7 +137,7 @@ def _add_references(rows: IndexRows, resource_type: str, code: str, found: list[
 
 
 def _own_patients(found: list[Found]) -> set[int]:
-    """Return the digests of the patients here that the references name; other servers' patients do not count."""
+    """Return the digests of the patients here that the references name, and of no other server's."""
     addresses = (
         reference.own_address(value.get("reference", "")) for value, kind in found if kind == "Reference"
     )
@@ -169,7 +168,7 @@ def _sole_patient(compartments: set[int], named: set[int]) -> int:
 
 def _add_security_context(rows: IndexRows, binary: dict[str, Any]) -> None:
     """Index what a Binary's visibility depends on. https://hl7.org/fhir/R4/binary-definitions.html"""
-    context = binary.get("securityContext")
+    context = binary.get(SECURITY_CONTEXT)
     if context:
         key = parameter_hash("Binary", SECURITY_CONTEXT)
         rows.references.update(reference.index(key, [(context, "Reference")]))

@@ -114,8 +114,10 @@ def _first(branch: Branch, order: Order, where: Condition | None, limit: int) ->
     tables, conditions = _from(branch, order, where)
     distinct = "" if branch.unique else "DISTINCT "
     return Condition(
-        f"SELECT {distinct}{keys.sql}, r.id AS id, r.patient AS patient, r.date AS date {tables.sql}{conditions.sql} "
-        f"ORDER BY {order.clause('')} LIMIT {limit}".replace("{home}", branch.home or "h"),
+        f"SELECT {distinct}{keys.sql}, r.id AS id, r.patient AS patient, r.date AS date "
+        f"{tables.sql}{conditions.sql} ORDER BY {order.clause('')} LIMIT {limit}".replace(
+            "{home}", branch.home or "h"
+        ),
         (*keys.params, *tables.params, *conditions.params),
     )
 

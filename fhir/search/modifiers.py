@@ -3,6 +3,7 @@
 from fhir.enforcement import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
+from fhir.registry import SearchParameter
 from fhir.search.criteria import DATES, QUANTITIES, REFERENCES, STRINGS, TOKENS, Asked, Criterion, Probe
 
 UNDERSTOOD: dict[str, tuple[str, ...]] = {
@@ -25,6 +26,11 @@ _TABLES = {
     "number": QUANTITIES,
     "quantity": QUANTITIES,
 }
+
+
+def is_supported(parameter: SearchParameter) -> bool:
+    """Whether a parameter can be searched by: it has values to index, and none that sound or lie near."""
+    return parameter.type in UNDERSTOOD and parameter.usage == "normal" and bool(parameter.expression)
 
 
 def unknown_modifier(asked: Asked) -> BadRequest:

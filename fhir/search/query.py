@@ -13,7 +13,7 @@ from fhir.registry import SearchParameter, search_parameter
 from fhir.search.criteria import Asked
 from fhir.search.escapes import split
 from fhir.search.include_values import Include, parse_include
-from fhir.search.modifiers import UNDERSTOOD
+from fhir.search.modifiers import is_supported
 
 Total = Literal["none", "accurate", "estimate"]
 
@@ -109,7 +109,7 @@ def _take(query: Query, name: str, value: str) -> Query:
     if base == "_has" or "." in name:
         raise BadRequest(f"Chained search is not supported: '{name}'.", code="not-supported")
     parameter = search_parameter(query.type, base)
-    if parameter is None or parameter.type not in UNDERSTOOD:
+    if parameter is None or not is_supported(parameter):
         return _ignore(query, f"{query.type} has no search parameter '{base}' that is supported here.")
     if value == "":
         return _ignore(query, f"'{name}' was given without a value.")
@@ -163,6 +163,6 @@ def _sort_keys(resource_type: str, value: str) -> Iterator[SortKey]:
     for word in value.split(","):
         code = word.removeprefix("-")
         parameter = search_parameter(resource_type, code)
-        if parameter is None:
+        if parameter is None or not is_supported(parameter):
             raise BadRequest(f"{resource_type} has no search parameter '{code}' to sort by.")
         yield SortKey(parameter, descending=word.startswith("-"))
