@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from oauth.models import Scope as Line
+from oauth.prepared import Prepared
 from oauth.scopes import V1_NAMES, ResourceScope, Scope, is_granular, narrow, parse_scope, parse_scopes
+
+_ENABLED = Prepared(lambda: Line.objects.filter(enabled=True).order_by().values_list("pattern"))
 
 # pattern, sensitive, offered to new clients
 FIRST_LINES = (
@@ -47,7 +50,7 @@ def enabled_text() -> str:
     """The enabled patterns in alphabetical order, separated by spaces: the catalogue's present state as one
     text.
     """
-    return " ".join(sorted(Line.objects.filter(enabled=True).values_list("pattern", flat=True)))
+    return " ".join(sorted(pattern for (pattern,) in _ENABLED()))
 
 
 def grantable(

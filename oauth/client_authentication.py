@@ -12,8 +12,12 @@ from urllib.parse import unquote_plus
 
 from oauth.client_secrets import verify
 from oauth.models import Application
+from oauth.prepared import Prepared, columns, instance, value
 
 _LONGEST = 255
+_CLIENT = Prepared(
+    lambda: Application.objects.filter(client_id=value("client_id")).values_list(*columns(Application))
+)
 Method = Application.AuthMethod
 
 
@@ -99,7 +103,8 @@ def _find(client_id: str) -> Application:
     """The live client of this id. Nothing that cannot be one ever reaches the database."""
     if not client_id or len(client_id) > _LONGEST or not client_id.isprintable():
         raise InvalidClientError("The request does not say which client it comes from.")
-    client = Application.objects.filter(client_id=client_id).first()
+    rows = _CLIENT(client_id=client_id)
+    client = instance(Application, rows[0]) if rows else None
     if client is None or not client.is_live:
         raise InvalidClientError("There is no live client of this id.")
     return client

@@ -10,19 +10,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from launch.context import may_see_patient
+from launch.models import LaunchContext
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Grant, RefreshToken
+from oauth.prepared import NOW, Prepared, columns, insert, instance, value
 from oauth.token_liveness import alive
 
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
 # theft.
 GRACE = timedelta(seconds=10)
 _TOGETHER = ("user", "application", "launch_context")
+
+
+_SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
 
 
 class SpentError(Exception):
@@ -48,17 +54,47 @@ def find_refresh_token(token: str, client: Application) -> RefreshToken | None:
 
     A spent one is refused; shown later than GRACE, or by another client, it takes its family with it.
     """
-    rows = RefreshToken.objects.select_related(*_TOGETHER).filter(token_checksum=token_checksum(token))
-    row = rows.order_by(F("revoked").desc(nulls_first=True)).first()
+    row, is_alive = _refresh_row(token)
     if row is None:
         return None
     if row.revoked is not None:
         if row.application_id != client.pk or timezone.now() - row.revoked > GRACE:
             kill_family(row.token_family)
         return None
-    if row.application_id != client.pk or not _reaches_its_patient(row):
+    if not is_alive or row.application_id != client.pk or not _reaches_its_patient(row):
         return None
-    return row if alive(RefreshToken.objects.filter(pk=row.pk)).exists() else None
+    return row
+
+
+def _refresh_query() -> QuerySet[RefreshToken, Any]:
+    rows = RefreshToken.objects.filter(token_checksum=value("checksum"))
+    living = alive(RefreshToken.objects.filter(pk=OuterRef("pk")), NOW)
+    names = (
+        *columns(RefreshToken),
+        *columns(User, "user"),
+        *columns(Application, "application"),
+        *columns(LaunchContext, "launch_context"),
+    )
+    newest_first = F("revoked").desc(nulls_first=True)
+    return rows.annotate(is_alive=Exists(living)).order_by(newest_first).values_list(*names, "is_alive")
+
+
+_REFRESH = Prepared(_refresh_query)
+
+
+def _refresh_row(token: str) -> tuple[RefreshToken | None, bool]:
+    """The record of a refresh token with its person, client and context, and whether it is alive."""
+    rows = _REFRESH(checksum=token_checksum(token))
+    if not rows:
+        return None, False
+    found, rest = [], list(rows[0])
+    for model in (RefreshToken, User, Application, LaunchContext):
+        width = len(columns(model))
+        found.append(instance(model, rest[:width]))
+        rest = rest[width:]
+    record, person, client, context = found
+    record.user, record.application, record.launch_context = person, client, context
+    return record, bool(rest[0])
 
 
 def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
@@ -81,11 +117,17 @@ def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
     """
     with transaction.atomic():
         now = timezone.now()
-        if not RefreshToken.objects.filter(pk=spent.pk, revoked__isnull=True).update(
-            revoked=now, updated=now
-        ):
+        if not _spend(spent.pk, now):
             raise SpentError
         _record(spent, spent.token_family, spent.scope, token, jti, now)
+
+
+def _spend(key: int, now: datetime) -> bool:
+    """Revoke one refresh token; False if that had been done already."""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND, [moment, moment, key])
+        return bool(cursor.rowcount)
 
 
 def kill_family(family: uuid.UUID | None) -> None:
@@ -114,9 +156,9 @@ def _record(
     The refresh token keeps the whole `scope` of the authorization, also where this access token has less.
     """
     shared = {
-        "user": source.user,
-        "application": source.application,
-        "launch_context": source.launch_context,
+        "user_id": source.user_id,
+        "application_id": source.application_id,
+        "launch_context_id": source.launch_context_id,
         "consent_id": source.consent_id,
         "auth_time": source.auth_time,
         "session_digest": source.session_digest,
@@ -124,20 +166,22 @@ def _record(
         "token_family": family,
         "token": "",
     }
-    access = AccessToken.objects.create(
+    access_id = insert(
+        AccessToken,
         jti=jti,
         token_checksum=token_checksum(token["access_token"]),
         scope=token["scope"],
         expires=now + timedelta(seconds=token["expires_in"]),
-        source_refresh_token=source if isinstance(source, RefreshToken) else None,
+        source_refresh_token_id=source.pk if isinstance(source, RefreshToken) else None,
         **shared,
     )
     if refresh_token := token.get("refresh_token"):
-        RefreshToken.objects.create(
+        insert(
+            RefreshToken,
             token_checksum=token_checksum(refresh_token),
             scope=scope,
             expires=_refresh_expires(source, now),
-            access_token=access,
+            access_token_id=access_id,
             **shared,
         )
 

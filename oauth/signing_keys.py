@@ -22,11 +22,19 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
 from oauth.models import SigningKey
+from oauth.prepared import Prepared
 
 ALGORITHMS = ("ES256", "RS256")
 Status = SigningKey.Status
 VERIFYING = (Status.PUBLISHED, Status.ACTIVE, Status.RETIRED)
 _LOCK = 0x5347_4B45  # any number, the same in every process
+
+
+_ACTIVE = Prepared(
+    lambda: (
+        SigningKey.objects.filter(status=Status.ACTIVE).order_by("activated").values_list("algorithm", "kid")
+    )
+)
 
 
 class NoSigningKeyError(RuntimeError):

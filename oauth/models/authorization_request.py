@@ -20,20 +20,30 @@ class AuthorizationRequest(models.Model):
     """
 
     id = models.CharField(primary_key=True, max_length=64, default=new_request_id, editable=False)
-    session_digest = models.CharField(max_length=64, help_text="SHA-256 of the browser binding kept in its session.")
+    session_digest = models.CharField(
+        max_length=64, help_text="SHA-256 of the browser binding kept in its session."
+    )
     application = models.ForeignKey(settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.CASCADE)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True)
-    parameters = models.JSONField(help_text="The request as it came: redirect_uri, state, scope, aud, code_challenge …")
+    parameters = models.JSONField(
+        help_text="The request as it came: redirect_uri, state, scope, aud, code_challenge …"
+    )
     scope = models.TextField(help_text="The asked scopes, narrowed to what the client may ask.")
     launch_context = models.ForeignKey(
-        "launch.LaunchContext", on_delete=models.SET_NULL, null=True, blank=True, related_name="authorization_requests"
+        "launch.LaunchContext",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="authorization_requests",
     )
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField()
     sign_in_shown = models.BooleanField(
         default=False, help_text="The last page that the person saw was the sign-in page."
     )
-    finished = models.DateTimeField(null=True, blank=True, help_text="When a code was given or the person declined.")
+    finished = models.DateTimeField(
+        null=True, blank=True, help_text="When a code was given or the person declined."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["expires"], name="authreq_expires")]

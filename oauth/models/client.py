@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
@@ -53,13 +54,17 @@ class Application(AbstractApplication):
     token_endpoint_auth_method = models.CharField(
         max_length=24, choices=AuthMethod.choices, default=AuthMethod.NONE
     )
-    description = models.TextField(blank=True, help_text="One or two sentences for the gallery and the consent page.")
+    description = models.TextField(
+        blank=True, help_text="One or two sentences for the gallery and the consent page."
+    )
     publisher = models.CharField(max_length=255, blank=True)
     logo_uri = models.URLField(blank=True)
     client_uri = models.URLField(blank=True, help_text="The app's home page.")
     policy_uri = models.URLField(blank=True, help_text="Where the app says how it treats data.")
     tos_uri = models.URLField("terms of service", blank=True)
-    contacts = models.JSONField(default=list, blank=True, help_text="E-mail addresses of the people responsible.")
+    contacts = models.JSONField(
+        default=list, blank=True, help_text="E-mail addresses of the people responsible."
+    )
     software_id = models.CharField(max_length=255, blank=True, db_index=True)
     launch_url = models.URLField(
         blank=True, max_length=500, help_text="Where the portal opens the app with `iss` and `launch`."
@@ -78,7 +83,9 @@ class Application(AbstractApplication):
     )
     introspection = models.CharField(max_length=4, choices=Introspection.choices, default=Introspection.NONE)
     access_token_seconds = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Life of an access token in seconds, 300 to 3600; empty: the server's default."
+        null=True,
+        blank=True,
+        help_text="Life of an access token in seconds, 300 to 3600; empty: the server's default.",
     )
     refresh_token_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="Life of a refresh token in seconds; empty: the server's default."
@@ -109,7 +116,9 @@ class Application(AbstractApplication):
     @property
     def is_public(self) -> bool:
         """A client that is registered as unable to keep a secret; a blank secret makes nobody public."""
-        return self.client_type == self.CLIENT_PUBLIC and self.token_endpoint_auth_method == self.AuthMethod.NONE
+        return (
+            self.client_type == self.CLIENT_PUBLIC and self.token_endpoint_auth_method == self.AuthMethod.NONE
+        )
 
     @property
     def has_secrets(self) -> bool:
@@ -140,9 +149,9 @@ class Application(AbstractApplication):
 class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
     """Queries about secrets."""
 
-    def in_force(self) -> ClientSecretQuerySet:
-        """The secrets that open the door now: begun and not ended."""
-        now = timezone.now()
+    def in_force(self, now: datetime | None = None) -> ClientSecretQuerySet:
+        """The secrets that open the door at `now` (at this moment if left out): begun and not ended."""
+        now = now or timezone.now()
         return self.filter(models.Q(ends__isnull=True) | models.Q(ends__gt=now), starts__lte=now)
 
 

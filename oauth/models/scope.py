@@ -11,10 +11,13 @@ class Scope(models.Model):
     )
     description = models.CharField(max_length=255, blank=True, help_text="Plain words for the consent page.")
     enabled = models.BooleanField(
-        default=True, help_text="Switching off stops new grants and narrows living tokens at their next request."
+        default=True,
+        help_text="Switching off stops new grants and narrows living tokens at their next request.",
     )
     advertised = models.BooleanField(default=True, help_text="Listed in scopes_supported.")
-    sensitive = models.BooleanField(default=False, help_text="Marked on the consent page and in the client form.")
+    sensitive = models.BooleanField(
+        default=False, help_text="Marked on the consent page and in the client form."
+    )
     default = models.BooleanField("offered to new clients", default=False)
 
     class Meta:

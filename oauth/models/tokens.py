@@ -15,7 +15,9 @@ class Issued(models.Model):
     launch_context = models.ForeignKey(
         "launch.LaunchContext", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    consent = models.ForeignKey("oauth.Consent", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    consent = models.ForeignKey(
+        "oauth.Consent", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     auth_time = models.DateTimeField(null=True, blank=True, help_text="When the person signed in.")
     session_digest = models.CharField(
         max_length=64, blank=True, help_text="For online_access: SHA-256 of the session that keeps it alive."
@@ -34,7 +36,9 @@ class Grant(AbstractGrant, Issued):
     https://datatracker.ietf.org/doc/html/rfc6749#section-4.1.2
     """
 
-    code = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the code, in hexadecimal digits.")
+    code = models.CharField(
+        max_length=64, unique=True, help_text="SHA-256 of the code, in hexadecimal digits."
+    )
     nonce = models.TextField(blank=True, default="")
     token_family = models.UUIDField(default=uuid.uuid4, editable=False, db_index=True)
     used = models.DateTimeField(null=True, blank=True, editable=False)
