@@ -16,7 +16,9 @@ from launch.models import LaunchContext
 from launch.rights import rights_of
 
 
-def make_launch(application: Model, user: User, created_by: User | None = None, **context: Any) -> LaunchContext:
+def make_launch(
+    application: Model, user: User, created_by: User | None = None, **context: Any
+) -> LaunchContext:
     """A launch of this client for this person, to be claimed within LAUNCH_SECONDS.
 
     `context` takes the fields of LaunchContext: patient, encounter, fhir_context, intent and so on.

@@ -87,7 +87,9 @@ def _refuse_person(stored: AuthorizationRequest, user: User) -> Refusal | None:
     launch = stored.launch_context
     if launch is not None and launch.user_id != user.pk:
         description = "The launch value is not valid. Launch the app anew."
-        return Refusal("launch_person", "invalid_request", description, "the launch's person", "another person")
+        return Refusal(
+            "launch_person", "invalid_request", description, "the launch's person", "another person"
+        )
     if not user.fhir_user:
         description = "This account belongs to nobody in the health record."
         return Refusal("fhir_identity", "access_denied", description, "a person with a fhir_user", "none")

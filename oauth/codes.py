@@ -22,7 +22,11 @@ class FinishedError(Exception):
 
 
 def make_code(
-    request: HttpRequest, stored: AuthorizationRequest, user: User, granted: tuple[Scope, ...], consent: Consent
+    request: HttpRequest,
+    stored: AuthorizationRequest,
+    user: User,
+    granted: tuple[Scope, ...],
+    consent: Consent,
 ) -> str:
     """Close the request and return its code: 256 random bits, for one use within a minute. Raises FinishedError.
 
@@ -47,7 +51,8 @@ def make_code(
             auth_time=auth_time(request, user),
             session_digest=digest,
             session_expires=session_expires,
-            expires=timezone.now() + timedelta(seconds=settings.OAUTH2_PROVIDER["AUTHORIZATION_CODE_EXPIRE_SECONDS"]),
+            expires=timezone.now()
+            + timedelta(seconds=settings.OAUTH2_PROVIDER["AUTHORIZATION_CODE_EXPIRE_SECONDS"]),
         )
     return code
 

@@ -17,7 +17,13 @@ PUBLIC = (
     "/oauth/jwks",
 )
 PUBLIC_BELOW = ("/launch/style/",)
-FOR_CLIENTS = ("/oauth/token", "/oauth/token/introspect", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo")
+FOR_CLIENTS = (
+    "/oauth/token",
+    "/oauth/token/introspect",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/userinfo",
+)
 _LONGEST_ORIGIN = 255
 
 

@@ -17,7 +17,15 @@ from launch.context import refusal as launch_refusal
 from launch.form_action import form_action_sources
 from launch.models import LaunchContext
 from oauth.authorization_steps import AskConsent, GiveCode, PickEncounter, PickPatient, SignIn, next_step
-from oauth.authorize_rules import MAX_LENGTH, RULES, Asked, Refusal, check_launch, check_well_formed, first_refusal
+from oauth.authorize_rules import (
+    MAX_LENGTH,
+    RULES,
+    Asked,
+    Refusal,
+    check_launch,
+    check_well_formed,
+    first_refusal,
+)
 from oauth.catalogue import grantable
 from oauth.codes import FinishedError, make_code
 from oauth.models import Application, AuthorizationRequest, Consent
@@ -101,12 +109,16 @@ def _as_get(request: HttpRequest) -> HttpResponse:
         both.setlistdefault(name).extend(values)
     query = both.urlencode()
     if len(query) > _LONGEST_QUERY:
-        refusal = Refusal(check_well_formed.__name__, "", "The app's request is too long.", "a shorter one", "a long one")
+        refusal = Refusal(
+            check_well_formed.__name__, "", "The app's request is too long.", "a shorter one", "a long one"
+        )
         return error_page(request, refusal)
     return HttpResponse(status=303, headers={"Location": f"{reverse('oauth:authorize')}?{query}"})
 
 
-def _look_up(parameters: Mapping[str, Sequence[str]]) -> tuple[Application | None, LaunchContext | None, Asked]:
+def _look_up(
+    parameters: Mapping[str, Sequence[str]],
+) -> tuple[Application | None, LaunchContext | None, Asked]:
     """The client and the launch that a request names, and all that the rules need to know."""
     asked = Asked(parameters, None, settings.FHIR_BASE)
     client_id, launch_id = asked.one("client_id"), asked.one("launch")
@@ -161,4 +173,6 @@ def _back_to_app(request: HttpRequest, stored: AuthorizationRequest, answer: dic
     return render(request, "oauth/back_to_app.html", {"url": url, "app": stored.application})
 
 
-_UNKNOWN = Refusal("check_client", "invalid_client", "The app is not known here.", "a live client's id, once", "nothing")
+_UNKNOWN = Refusal(
+    "check_client", "invalid_client", "The app is not known here.", "a live client's id, once", "nothing"
+)

@@ -38,7 +38,11 @@ def consent(request: HttpRequest, request_id: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, stored: AuthorizationRequest) -> HttpResponse:
-    granted = consenting.chosen(stored, request.POST.getlist("scope")) if request.POST.get("decision") == "allow" else ()
+    granted = (
+        consenting.chosen(stored, request.POST.getlist("scope"))
+        if request.POST.get("decision") == "allow"
+        else ()
+    )
     if not granted or not isinstance(request.user, User):
         return refuse(request, stored, _DENIED)
     return give_code(request, stored, granted, consenting.record(stored, request.user, granted))

@@ -86,7 +86,13 @@ def _patient_page(request: HttpRequest, stored: AuthorizationRequest, user: User
     except BadRequest:
         return redirect("oauth:pick-patient", stored.pk)
     later = urlencode({"q": words, "page": found.next_page}) if found.next_page else ""
-    context = {"app": stored.application, "searchable": is_search, "words": words, "found": found, "later": later}
+    context = {
+        "app": stored.application,
+        "searchable": is_search,
+        "words": words,
+        "found": found,
+        "later": later,
+    }
     return _shown(request, stored, "oauth/pick_patient.html", context)
 
 
@@ -101,4 +107,6 @@ def _shown(
     stored.sign_in_shown = False
     stored.save(update_fields=["sign_in_shown"])
     status = 400 if request.method == "POST" else 200
-    return allow_answer_to(stored, render(request, template, context | {"refused": status == 400}, status=status))
+    return allow_answer_to(
+        stored, render(request, template, context | {"refused": status == 400}, status=status)
+    )

@@ -18,7 +18,16 @@ logger = logging.getLogger("oauth.refusals")
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
 # Nothing else reaches oauthlib, which would make an attribute of its request of any parameter.
-PARAMETERS = ("grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret", "refresh_token", "scope")
+PARAMETERS = (
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "scope",
+)
 
 
 class BadTokenRequestError(Exception):
@@ -89,4 +98,6 @@ def _check_grant_type(grant_type: str) -> None:
 @cache
 def _server() -> Any:
     """oauthlib's server with our hooks, as settings name them: made once per process."""
-    return oauth2_settings.OAUTH2_SERVER_CLASS(oauth2_settings.OAUTH2_VALIDATOR_CLASS(), **oauth2_settings.server_kwargs)
+    return oauth2_settings.OAUTH2_SERVER_CLASS(
+        oauth2_settings.OAUTH2_VALIDATOR_CLASS(), **oauth2_settings.server_kwargs
+    )
