@@ -9,6 +9,7 @@ class OauthConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "oauth"
+    verbose_name = "Apps and tokens"
 
     def ready(self) -> None:
         """Connect the receivers."""

@@ -9,6 +9,7 @@ from oauth.models import Application
 
 # Field of the form for each name that a fault can begin with.
 _FIELDS = {**TEXTS, "redirect_uris": "redirect_uris", "allowed_origins": "allowed_origins"}
+_WIDE = forms.TextInput(attrs={"size": 80})
 _ONE_PER_LINE = forms.Textarea(attrs={"rows": 3, "cols": 80})
 
 
@@ -26,14 +27,20 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         widget=forms.CheckboxSelectMultiple,
         help_text="authorization_code signs people in; refresh_token keeps access where people allow it.",
     )
-    client_uri = forms.CharField(required=False, label="Home page")
-    logo_uri = forms.CharField(required=False, label="Logo", help_text="https address of a square picture.")
-    policy_uri = forms.CharField(
-        required=False, label="Privacy policy", help_text="Where the app says how it treats data."
+    client_uri = forms.CharField(required=False, widget=_WIDE, label="Home page")
+    logo_uri = forms.CharField(
+        required=False, widget=_WIDE, label="Logo", help_text="https address of a square picture."
     )
-    tos_uri = forms.CharField(required=False, label="Terms of service")
+    policy_uri = forms.CharField(
+        required=False,
+        widget=_WIDE,
+        label="Privacy policy",
+        help_text="Where the app says how it treats data.",
+    )
+    tos_uri = forms.CharField(required=False, widget=_WIDE, label="Terms of service")
     launch_url = forms.CharField(
         required=False,
+        widget=_WIDE,
         label="Launch URL",
         help_text="Where the portal opens the app, with iss and launch added. Empty: not from the portal.",
     )
@@ -71,6 +78,16 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "scope": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "auto_approved_scope": forms.Textarea(attrs={"rows": 2, "cols": 80}),
             "description": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+        }
+        labels = {
+            "software_id": "Software ID",
+            "token_endpoint_auth_method": "Proves itself by",
+            "allowed_origins": "Web origins",
+            "scope": "May ask for",
+            "auto_approved_scope": "Granted without asking",
+            "introspection": "May ask about",
+            "access_token_seconds": "Access token, seconds",
+            "refresh_token_seconds": "Refresh token, seconds",
         }
         help_texts = {
             "client_id": "For the app's developers. It cannot be changed later without changing the app.",

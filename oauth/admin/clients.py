@@ -33,6 +33,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     """Clients."""
 
     form = ClientForm
+    view_on_site = False
     inlines = (SecretInline,)
     list_display = (
         "name",
@@ -93,6 +94,16 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         if obj.has_secrets:
             return self._show_secrets(request, [obj])
         return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Application) -> HttpResponse:
+        """The same for a client that was public until now."""
+        if obj.has_secrets and not obj.secrets.exists():
+            return self._show_secrets(request, [obj])
+        return super().response_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A client that is done with is retired: its tokens and consents stay as a record."""
+        return False
 
     @admin.action(description="Put live", permissions=["change"])
     def make_live(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -128,6 +128,23 @@ def test_a_new_client_is_offered_the_catalogues_scopes(staff: Client) -> None:
     assert "offline_access" not in page.context["adminform"].form.initial["scope"]
 
 
+def test_a_public_client_that_becomes_confidential_is_shown_its_first_secret(staff: Client) -> None:
+    staff.post("/admin/oauth/application/add/", FORM)
+    application = Application.objects.get()
+    url = f"/admin/oauth/application/{application.pk}/change/"
+    page = staff.post(url, {**CONFIDENTIAL, "client_id": "lab-viewer"})
+    application.refresh_from_db()
+    assert verify(application, page.context["made"][0][1])
+    assert staff.post(url, {**CONFIDENTIAL, "client_id": "lab-viewer"}).status_code == 302
+    assert application.secrets.count() == 1
+
+
+def test_a_client_is_retired_and_not_deleted(staff: Client) -> None:
+    client = make_client()
+    assert staff.post(f"/admin/oauth/application/{client.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Application.objects.filter(pk=client.pk).exists()
+
+
 def test_suspending_kills_tokens_and_going_live_revives_none(staff: Client) -> None:
     issued = issue(make_key(), make_user(), scope="user/*.rs")
     pk = issued.row.application.pk
