@@ -16,10 +16,21 @@ async function read(url) {
 
 async function parse(response) {
   try {
-    return await response.json();
+    return parseJson(await response.text());
   } catch {
     throw new Problem("unexpected", "It is not JSON.");
   }
+}
+
+/**
+ * JSON in which each number called "value" keeps beside it, as `written`, the digits that the laboratory wrote: 5.0 is
+ * more than 5. Browsers that do not give a number's source text show it their own way.
+ */
+export function parseJson(text) {
+  return JSON.parse(text, function keep(key, value, context) {
+    if (key === "value" && typeof value === "number" && context?.source) this.written = context.source;
+    return value;
+  });
 }
 
 async function outcomeText(response) {

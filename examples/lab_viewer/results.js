@@ -28,7 +28,7 @@ function readValue(from) {
     const unit = quantity.unit ?? quantity.code ?? "";
     const comparator = quantity.comparator ?? "";
     const say = (number) => `${comparator}${number}${unit ? ` ${unit}` : ""}`;
-    return { value: quantity.value, comparator, unit, text: say(short(quantity.value)), exact: say(quantity.value) };
+    return { value: quantity.value, comparator, unit, text: say(short(quantity)), exact: say(digits(quantity)) };
   }
   if (typeof from.valueInteger === "number") {
     return { value: from.valueInteger, comparator: "", unit: "", text: String(from.valueInteger), exact: String(from.valueInteger) };
@@ -38,8 +38,13 @@ function readValue(from) {
 }
 
 // Some systems report a dozen decimals; five significant digits are enough beside a chart. The table has them all.
-function short(number) {
-  return (String(number).split(".")[1] ?? "").length > 3 ? Number(number.toPrecision(5)) : number;
+function short(quantity) {
+  const text = digits(quantity);
+  return /^-?\d+(\.\d{1,3})?$/.test(text) ? text : String(Number(quantity.value.toPrecision(5)));
+}
+
+function digits(quantity) {
+  return quantity.written ?? String(quantity.value);
 }
 
 function wordsOf(from) {
@@ -59,9 +64,9 @@ export function readRange(ranges, unit) {
   if (!normal) return { low: null, high: null, text: "" };
   const [low, high] = [normal.low?.value ?? null, normal.high?.value ?? null];
   const suffix = unit ? ` ${unit}` : "";
-  if (low !== null && high !== null) return { low, high, text: `${low} – ${high}${suffix}` };
-  if (low !== null) return { low, high, text: `≥ ${low}${suffix}` };
-  if (high !== null) return { low, high, text: `≤ ${high}${suffix}` };
+  if (low !== null && high !== null) return { low, high, text: `${digits(normal.low)} – ${digits(normal.high)}${suffix}` };
+  if (low !== null) return { low, high, text: `≥ ${digits(normal.low)}${suffix}` };
+  if (high !== null) return { low, high, text: `≤ ${digits(normal.high)}${suffix}` };
   return { low, high, text: normal.text ?? "" };
 }
 

@@ -172,12 +172,15 @@ function legend(test) {
 }
 
 function table(test) {
+  // The unit is the column's, so that its numbers stand under each other.
+  const bare = (text) => (test.unit && text.endsWith(` ${test.unit}`) ? text.slice(0, -test.unit.length - 1) : text);
+  const unit = test.unit ? ` (${test.unit})` : "";
   const rows = test.results.toReversed().map((one) => html("tr", {},
-    html("th", { scope: "row" }, one.date, one.preliminary ? " (preliminary)" : ""), html("td", {}, one.exact),
-    html("td", { class: `said ${one.flag}` }, one.words ? markIcon(one.flag) : null, one.words), html("td", {}, one.range.text)));
+    html("th", { scope: "row" }, one.date, one.preliminary ? " (preliminary)" : ""), html("td", {}, bare(one.exact)),
+    html("td", { class: `said ${one.flag}` }, one.words ? markIcon(one.flag) : null, one.words), html("td", {}, bare(one.range.text))));
   return html("details", { class: "values", open: test.points.length < 2 },
     html("summary", {}, `All values as a table (${test.results.length})`),
     html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "All values" }, html("table", {},
-      html("thead", {}, html("tr", {}, ["Date", "Value", "Assessment", "Reference range"].map((text) => html("th", { scope: "col" }, text)))),
+      html("thead", {}, html("tr", {}, ["Date", `Value${unit}`, "Assessment", "Reference range"].map((text) => html("th", { scope: "col" }, text)))),
       html("tbody", {}, rows))));
 }

@@ -211,3 +211,18 @@ def test_a_bundle_with_a_bad_resource_is_left_out_as_a_whole(few_bundles: list[J
     with pytest.raises(Unprocessable):
         load([broken])
     assert not Resource.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_server_that_ends_by_itself_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int
+) -> None:
+    monkeypatch.setattr("smartcdr.management.commands.demo.taken_ports", lambda port: [])
+    monkeypatch.setattr("smartcdr.management.commands.demo.serve", lambda port, config: status)
+    out = io.StringIO()
+    ended = pytest.raises(CommandError, match="with status 3") if status else contextlib.nullcontext()
+    with ended:
+        call_command("demo", file=tmp_path / "demo.json", stdout=out, stderr=io.StringIO())
+    assert out.getvalue().rstrip().endswith("Ctrl-C." if status else "Stopped.")

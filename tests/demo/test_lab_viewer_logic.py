@@ -102,6 +102,23 @@ def test_the_table_keeps_every_digit_of_a_long_number(ask: Ask) -> None:
     assert found[0]["exact"] == "6.012345678 mg/dL"
 
 
+def test_numbers_keep_the_digits_in_which_they_were_written(ask: Ask) -> None:
+    text = '{"value": 5.0, "other": 5.0, "inner": [{"value": 5.10}, {"value": "5.0"}]}'
+    assert ask("records", "parseJson", text) == {
+        "value": 5,
+        "written": "5.0",
+        "other": 5,
+        "inner": [{"value": 5.1, "written": "5.10"}, {"value": "5.0"}],
+    }
+    written = quantity(5) | {"written": "5.0"}
+    found = ask("results", "resultsOf", observation(valueQuantity=written, referenceRange=[{"low": written}]))
+    assert (found[0]["text"], found[0]["exact"], found[0]["range"]["text"]) == (
+        "5.0 mg/dL",
+        "5.0 mg/dL",
+        "≥ 5.0 mg/dL",
+    )
+
+
 def test_components_are_results_of_their_own(ask: Ask) -> None:
     panel = observation(
         component=[
