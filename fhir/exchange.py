@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import Any
@@ -40,7 +41,8 @@ class Request:
 class Answer:
     """What an interaction answers. `text` is JSON, or empty; `version` 0 and `last_updated` 0 mean that there is none.
 
-    `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base.
+    `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base. `headers` are further
+    response headers; `stream`, where it is given, is the body in pieces instead of `text`.
     """
 
     status: int
@@ -48,6 +50,8 @@ class Answer:
     version: int = 0
     last_updated: int = 0
     location: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    stream: Iterable[bytes] | None = None
 
     @property
     def etag(self) -> str:

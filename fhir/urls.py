@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from fhir.interactions.bundle import bundle
+from fhir.interactions.capabilities import capabilities
 from fhir.interactions.create import create
 from fhir.interactions.delete import delete
 from fhir.interactions.history import history
@@ -17,6 +18,7 @@ base = view(POST=bundle)
 """The FHIR base itself, with a slash behind it or not."""
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", base, name="base"),
+    path("metadata", view(public=True, GET=capabilities), name="capabilities"),
     path("<str:type>/_search", view(POST=search_posted), name="search"),
     path("<str:type>/<str:id>", view(GET=read, PUT=update, DELETE=delete), name="instance"),
     path("<str:type>", view(GET=search, POST=create), name="type"),
