@@ -208,6 +208,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 FHIR_MAX_BODY_BYTES = env.int("FHIR_MAX_BODY_BYTES", default=32 * 1024 * 1024)
+# Where tokens come from, by the names of the CapabilityStatement's oauth-uris extension.
+FHIR_SECURITY = "oauth.smart_configuration.oauth_uris"
 FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
 FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
@@ -240,4 +242,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # oauthlib's debug messages quote refresh tokens; no LOG_LEVEL may bring them out.
+    "loggers": {"oauthlib": {"level": "WARNING"}},
 }

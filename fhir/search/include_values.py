@@ -54,8 +54,13 @@ def _parts(searched: str, name: str, value: str) -> tuple[str, str, str]:
 
 def _parameters(source: str, code: str, name: str) -> tuple[SearchParameter, ...]:
     if code == "*":
-        return tuple(each for each in search_parameters(source).values() if each.type == "reference")
+        return tuple(each for each in search_parameters(source).values() if can_be_included(each))
     parameter = search_parameter(source, code)
-    if parameter is None or parameter.type != "reference":
-        raise BadRequest(f"'{name}': {source} has no reference parameter '{code}'.")
+    if parameter is None or not can_be_included(parameter):
+        raise BadRequest(f"'{name}': {source} has no parameter '{code}' that holds references.")
     return (parameter,)
+
+
+def can_be_included(parameter: SearchParameter) -> bool:
+    """Whether what a parameter points at can be followed: references can, canonical URLs cannot."""
+    return parameter.type == "reference" and "Reference" in parameter.element_types

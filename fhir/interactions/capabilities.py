@@ -1,0 +1,111 @@
+"""capabilities: what this server does, as a CapabilityStatement. https://hl7.org/fhir/R4/http.html#capabilities
+
+All about search parameters is read from the tables that search itself uses, so that it says just what works.
+Where tokens come from is not fhir's business: settings.FHIR_SECURITY names the function that knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from fhir.exchange import Answer, Request
+from fhir.jsontext import serialise
+from fhir.registry import RESOURCE_TYPES, SearchParameter, search_parameters
+from fhir.search.include_values import can_be_included
+from fhir.search.modifiers import is_supported
+
+INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
+"""What can be done with every type: https://hl7.org/fhir/R4/valueset-type-restful-interaction.html."""
+SYSTEM_INTERACTIONS = ("transaction", "batch")
+
+_DATE = "2026-11-22"
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+
+
+def capabilities(request: Request) -> Answer:
+    """The CapabilityStatement, for everybody. It needs no token, no database, and is the same for all."""
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "url": f"{settings.FHIR_BASE}/metadata",
+        "name": "SmartCDR",
+        "title": "Smart CDR",
+        "status": "active",
+        "date": _DATE,
+        "kind": "instance",
+        "software": {"name": "Smart CDR"},
+        "implementation": {"description": "Smart CDR", "url": settings.FHIR_BASE},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(),
+                "resource": [_resource(resource_type) for resource_type in RESOURCE_TYPES],
+                "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+            }
+        ],
+    }
+    return Answer(200, serialise(statement))
+
+
+def _security() -> dict[str, Any]:
+    """Say that SMART App Launch protects all this, and where its endpoints are.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#declaring-support-for-oauth2-endpoints
+    """
+    oauth_uris: Callable[[], dict[str, str]] = import_string(settings.FHIR_SECURITY)
+    uris = [{"url": name, "valueUri": uri} for name, uri in oauth_uris().items()]
+    return {
+        **({"extension": [{"url": _OAUTH_URIS, "extension": uris}]} if uris else {}),
+        "cors": True,
+        "service": [
+            {"coding": [{"system": _SERVICES, "code": "SMART-on-FHIR"}], "text": "SMART App Launch 2.2"}
+        ],
+        "description": "Every request but this one needs an access token that SMART App Launch gives.",
+    }
+
+
+@cache
+def _resource(resource_type: str) -> dict[str, Any]:
+    parameters = _supported(resource_type)
+    includes = [f"{resource_type}:{each.code}" for each in parameters if can_be_included(each)]
+    statement = {
+        "type": resource_type,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{resource_type}",
+        "interaction": [{"code": code} for code in INTERACTIONS],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "logical"],
+        "searchInclude": ["*", *includes] if includes else [],
+        "searchRevInclude": list(_pointing_at(resource_type)),
+        "searchParam": [
+            {"name": each.code, "definition": each.url, "type": each.type} for each in parameters
+        ],
+    }
+    # FHIR's JSON has no empty lists.
+    return {name: value for name, value in statement.items() if value != []}
+
+
+def _supported(resource_type: str) -> list[SearchParameter]:
+    return [each for each in search_parameters(resource_type).values() if is_supported(each)]
+
+
+@cache
+def _pointing_at(resource_type: str) -> tuple[str, ...]:
+    return tuple(
+        f"{source}:{each.code}"
+        for source in RESOURCE_TYPES
+        for each in _supported(source)
+        if can_be_included(each) and resource_type in each.targets
+    )

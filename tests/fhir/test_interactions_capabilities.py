@@ -1,0 +1,145 @@
+"""The CapabilityStatement says what works, all of it and nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from fhir.access import Access
+from fhir.exchange import Request
+from fhir.interactions.capabilities import capabilities
+from fhir.outcome import FhirError
+from fhir.registry import RESOURCE_TYPES
+from fhir.validation import validate
+from tests.fhir.callers import Caller
+from tests.fhir.search.shelf import bundle
+
+OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+URIS = {"authorize": "https://example.org/authorize", "token": "https://example.org/token"}
+VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "x", "uri": "urn:x"}
+
+
+def endpoints() -> dict[str, str]:
+    """What an authorization server would tell."""
+    return URIS
+
+
+def no_endpoints() -> dict[str, str]:
+    """What is told where there is none."""
+    return {}
+
+
+@pytest.fixture
+def statement(settings: Settings) -> dict[str, Any]:
+    """The CapabilityStatement."""
+    settings.FHIR_SECURITY = f"{__name__}.endpoints"
+    found: dict[str, Any] = json.loads(capabilities(Request(Access(()))).text)
+    return found
+
+
+def by_type(statement: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is said of each resource type."""
+    return {each["type"]: each for each in statement["rest"][0]["resource"]}
+
+
+@pytest.mark.requirement("https://hl7.org/fhir/R4/capabilitystatement.html")
+def test_it_is_a_valid_statement_about_all_types_of_r4(statement: dict[str, Any]) -> None:
+    assert validate(statement) == []
+    assert tuple(by_type(statement)) == RESOURCE_TYPES
+    assert statement["fhirVersion"] == "4.0.1"
+    assert statement["implementation"]["url"] == "http://testserver/fhir"
+
+
+@pytest.mark.requirement("SMART 2.2 conformance.html#declaring-support-for-oauth2-endpoints")
+def test_the_security_block_names_smart_and_the_endpoints_that_the_setting_tells(
+    statement: dict[str, Any],
+) -> None:
+    security = statement["rest"][0]["security"]
+    assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
+    [extension] = security["extension"]
+    assert extension["url"] == OAUTH_URIS
+    assert {each["url"]: each["valueUri"] for each in extension["extension"]} == URIS
+
+
+def test_without_endpoints_there_is_no_empty_extension(settings: Settings) -> None:
+    settings.FHIR_SECURITY = f"{__name__}.no_endpoints"
+    found = json.loads(capabilities(Request(Access(()))).text)
+    assert "extension" not in found["rest"][0]["security"]
+    assert validate(found) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "resource_type", ["Observation", "Patient", "RiskAssessment", "ValueSet", "MolecularSequence"]
+)
+def test_every_parameter_that_is_named_can_be_searched_by(
+    statement: dict[str, Any], resource_type: str
+) -> None:
+    named = by_type(statement)[resource_type]["searchParam"]
+    assert len(named) > 10
+    for each in named:
+        found = bundle(f"{resource_type}?{each['name']}={VALUES.get(each['type'], 'x')}", handling="strict")
+        assert found["total"] == 0
+
+
+@pytest.mark.django_db
+def test_no_parameter_is_kept_quiet(statement: dict[str, Any]) -> None:
+    named = {each["name"] for each in by_type(statement)["Patient"]["searchParam"]}
+    for code in ("_text", "_content", "phonetic", "_query"):
+        assert code not in named
+        with pytest.raises(FhirError):
+            bundle(f"Patient?{code}=x", handling="strict")
+    assert {"_id", "_lastUpdated", "_tag", "_profile", "_security", "name", "general-practitioner"} <= named
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("resource_type", ["Observation", "Encounter", "Questionnaire"])
+def test_every_include_that_is_named_works(statement: dict[str, Any], resource_type: str) -> None:
+    said = by_type(statement)[resource_type]
+    for name in said.get("searchInclude", ()):
+        assert bundle(f"{resource_type}?_include={name}", handling="strict")["total"] == 0
+    for name in said["searchRevInclude"][::10]:
+        assert bundle(f"{resource_type}?_revinclude={name}", handling="strict")["total"] == 0
+
+
+def test_what_points_at_a_type_is_told_there(statement: dict[str, Any]) -> None:
+    assert "Observation:subject" in by_type(statement)["Patient"]["searchRevInclude"]
+    assert "Observation:subject" not in by_type(statement)["Practitioner"]["searchRevInclude"]
+    assert "Observation:code" not in by_type(statement)["Observation"]["searchInclude"]
+
+
+def test_every_interaction_that_is_named_is_mounted_and_the_others_are_not(
+    statement: dict[str, Any], api: Caller
+) -> None:
+    named = {each["code"] for each in by_type(statement)["Basic"]["interaction"]}
+    basic = {"resourceType": "Basic", "code": {"text": "x"}}
+    tried = {
+        "create": api.send("POST", "Basic", basic),
+        "update": api.send("PUT", "Basic/b", {**basic, "id": "b"}),
+        "read": api.get("Basic/b"),
+        "vread": api.get("Basic/b/_history/1"),
+        "history-instance": api.get("Basic/b/_history"),
+        "search-type": api.get("Basic"),
+        "patch": api.send("PATCH", "Basic/b", b"[]", content_type="application/json-patch+json"),
+        "history-type": api.get("Basic/_history"),
+        "delete": api.send("DELETE", "Basic/b"),
+    }
+    assert {code for code, response in tried.items() if response.status_code < 400} == named
+    system = {each["code"] for each in statement["rest"][0]["interaction"]}
+    sent = {
+        kind: api.send("POST", "", {"resourceType": "Bundle", "type": kind})
+        for kind in ("batch", "transaction")
+    }
+    assert {kind for kind, response in sent.items() if response.status_code == 200} == system
+    assert api.get("_history").status_code >= 400
+
+
+def test_it_is_for_everybody_without_a_token(db: None, settings: Settings) -> None:
+    settings.FHIR_SECURITY = f"{__name__}.endpoints"
+    response = Client().get("/fhir/metadata", headers={"Origin": "https://anywhere.example"})
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/fhir+json"
+    assert response.json()["resourceType"] == "CapabilityStatement"
+    assert response.headers["Access-Control-Allow-Origin"] in ("*", "https://anywhere.example")
