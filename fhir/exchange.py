@@ -18,7 +18,7 @@ class Request:
     """One FHIR interaction that somebody asks for.
 
     `history` tells instance history from read; `query` is the raw query string. `body` is what came over HTTP, `resource` the same already parsed (a batch
-    entry has only that). The rest are the values of the headers of these names, empty where there is none.
+    entry has only that). `file` is the name of an exported file. The rest are the values of the headers of these names, empty where there is none.
     """
 
     access: Access
@@ -26,6 +26,7 @@ class Request:
     id: str = ""
     version: str = ""
     history: bool = False
+    file: str = ""
     query: str = ""
     body: bytes = b""
     resource: dict[str, Any] | None = None

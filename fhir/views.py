@@ -51,17 +51,18 @@ class UnexpectedErrors(MiddlewareMixin):
         return _respond(Answer(500, serialise(outcome([issue]))))
 
 
-def view(*, public: bool = False, **interactions: Interaction) -> View:
+def view(*, public: bool = False, negotiated: bool = True, **interactions: Interaction) -> View:
     """A view with one interaction for each HTTP method that this URL knows (HEAD is answered as GET).
 
-    `public` views are for everybody, with a token or without. All errors become OperationOutcomes.
+    `public` views are for everybody, with a token or without. Those that are not `negotiated` answer in a format of
+    their own, whatever the caller accepts. All errors become OperationOutcomes.
     """
 
     @csrf_exempt
     @decorator_from_middleware(UnexpectedErrors)
     def answer(http: HttpRequest, **address: str) -> HttpResponse:
         try:
-            return _answer(http, interactions, public, address)
+            return _answer(http, interactions, address, public=public, negotiated=negotiated)
         except FhirError as error:
             return refuse(error)
 
@@ -80,7 +81,12 @@ def refuse(error: FhirError) -> HttpResponse:
 
 
 def _answer(
-    http: HttpRequest, interactions: Mapping[str, Interaction], public: bool, address: dict[str, str]
+    http: HttpRequest,
+    interactions: Mapping[str, Interaction],
+    address: dict[str, str],
+    *,
+    public: bool,
+    negotiated: bool,
 ) -> HttpResponse:
     interaction = _interaction(http, interactions)
     if interaction is None:
@@ -90,7 +96,7 @@ def _answer(
     if "id" in address and http.method != "PUT" and not is_id(address["id"]):
         raise NotFound("No resource can have this id.")
     query: str = http.META.get("QUERY_STRING", "")
-    pretty = wants_pretty(http.headers.get("Accept", ""), query)
+    pretty = negotiated and wants_pretty(http.headers.get("Accept", ""), query)
     request = _request(http, _NOBODY if public else authenticated(http), query, address)
     found = with_renewal(request, lambda: interaction(request))
     if pretty and found.text:
@@ -163,7 +169,11 @@ def _body(http: HttpRequest) -> bytes:
 
 
 def _respond(found: Answer, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    response = HttpResponse(found.text, status=found.status, content_type=MEDIA_TYPE)
+    response: HttpResponse
+    if found.stream is not None:
+        response = StreamingHttpResponse(found.stream, status=found.status)  # type: ignore[assignment]
+    else:
+        response = HttpResponse(found.text, status=found.status, content_type=MEDIA_TYPE)
     if not found.text:
         del response.headers["Content-Type"]
     out = response.headers
@@ -175,6 +185,6 @@ def _respond(found: Answer, headers: Mapping[str, str] | None = None) -> HttpRes
         out["Last-Modified"] = http_date(found.last_updated)
     if found.location:
         out["Location"] = f"{settings.FHIR_BASE}/{found.location}"
-    for name, value in (headers or {}).items():
+    for name, value in {**found.headers, **(headers or {})}.items():
         out[name] = value
     return response

@@ -103,6 +103,7 @@ def read_entry(position: int, entry: dict[str, Any]) -> Entry:
         conditions={key: asked[key] for key in ("ifMatch", "ifNoneMatch", "ifNoneExist") if key in asked},
     )
     try:
+        _check_type(found)
         _check_address(found)
         _check_resource(found)
     except FhirError as error:
@@ -114,6 +115,12 @@ def _split(url: str) -> tuple[tuple[str, ...], str]:
     """The path's parts and the query of a URL that is relative to our base or lies under it."""
     path, _, query = url.removeprefix(f"{settings.FHIR_BASE}/").partition("?")
     return tuple(path.strip("/").split("/")), query
+
+
+def _check_type(entry: Entry) -> None:
+    """Before its URL, since a file of resources has its URLs from them."""
+    if entry.resource is not None and not is_resource_type(str(entry.resource.get("resourceType"))):
+        raise Unprocessable.because(validate(entry.resource))
 
 
 def _check_address(entry: Entry) -> None:
