@@ -12,6 +12,6 @@ urlpatterns = [
     path("login/", views.SignInView.as_view(), name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
-    path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
+    path("reauthenticate/", views.ConfirmPasswordView.as_view(), name="account_reauthenticate"),
     path("password/change/", views.ChangePasswordView.as_view(), name="account_change_password"),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.views import LoginView, PasswordChangeView
+from allauth.account.views import LoginView, PasswordChangeView, ReauthenticateView
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -14,20 +14,30 @@ LOGIN_HINT = "login_hint"
 """Session key: the user name that the app believes is the person's."""
 
 
-class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
-    """The sign-in page. It names the app that waits for the person, if one does."""
+class NamesWaitingApp:
+    """For the pages that ask who somebody is: they name the app that waits for the person, if one does."""
+
+    request: HttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add `app`, the waiting app's name, only where `next` is the very page that announced it."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]  # of allauth's views
+        waiting = self.request.session.get(SIGN_IN_FOR) or {}
+        if waiting.get("next") and waiting["next"] == context.get("redirect_field_value"):
+            context["app"] = waiting.get("app", "")
+        return context
+
+
+class SignInView(NamesWaitingApp, LoginView):  # type: ignore[misc]  # allauth ships no types
+    """The sign-in page."""
 
     def get_initial(self) -> dict[str, Any]:
         """Fill in the hinted user name: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest."""
         return {**super().get_initial(), "login": self.request.session.get(LOGIN_HINT, "")}
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add `app`, the waiting app's name, only where `next` is the very page that announced it."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        waiting = self.request.session.get(SIGN_IN_FOR) or {}
-        if waiting.get("next") and waiting["next"] == self.get_next_url():
-            context["app"] = waiting.get("app", "")
-        return context
+
+class ConfirmPasswordView(NamesWaitingApp, ReauthenticateView):  # type: ignore[misc]  # allauth ships no types
+    """The password once more, of somebody who is signed in."""
 
 
 @method_decorator(login_required, name="dispatch")

@@ -141,7 +141,10 @@ SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=12 * 3600)
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31536000 if _site.scheme == "https" else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
 SECURE_HSTS_PRELOAD = False
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+_behind_proxy = env.bool("BEHIND_TLS_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_proxy else None
+# How many proxies of ours add to X-Forwarded-For: sign-in limits count by the address before them.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=int(_behind_proxy))
 SECURE_SSL_REDIRECT = False  # a redirect of an API call would repeat its token in clear text
 # Nothing for other sites. Under "no-referrer" browsers send `Origin: null` with our own forms, and the CSRF check
 # refuses them: https://fetch.spec.whatwg.org/#origin-header

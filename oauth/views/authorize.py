@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
+from accounts.views import SIGN_IN_FOR
 from launch.context import refusal as launch_refusal
 from launch.form_action import form_action_sources
 from launch.models import LaunchContext
@@ -152,13 +153,15 @@ def _refuse(redirect_uri: str, state: str, client: Application, refusal: Refusal
 
 
 def _sign_in(request: HttpRequest, stored: AuthorizationRequest, step: SignIn) -> HttpResponse:
-    """To the sign-in page, which comes back here. It learns nothing but the request's id."""
+    """To the sign-in page, which comes back here. It learns the request's id and the app's name."""
     stored.sign_in_shown = True
     stored.save(update_fields=["sign_in_shown"])
     if hint := stored.one("login_hint"):
         request.session["login_hint"] = hint[:150]
+    back = reverse("oauth:resume", args=[stored.pk])
+    request.session[SIGN_IN_FOR] = {"next": back, "app": stored.application.name}
     page = reverse("account_reauthenticate") if step.again else resolve_url(settings.LOGIN_URL)
-    return redirect(f"{page}?{urlencode({'next': reverse('oauth:resume', args=[stored.pk])})}")
+    return redirect(f"{page}?{urlencode({'next': back})}")
 
 
 def _back_to_app(request: HttpRequest, stored: AuthorizationRequest, answer: dict[str, str]) -> HttpResponse:

@@ -184,3 +184,26 @@ def test_the_hinted_user_name_is_filled_in(client: Client, db: None) -> None:
 def test_the_start_page_leads_to_the_portal_and_from_there_to_sign_in(client: Client, db: None) -> None:
     response = client.get("/", follow=True)
     assert [path for path, _ in response.redirect_chain] == ["/launch/", f"{LOGIN}?next=/launch/"]
+
+
+def test_the_page_that_asks_again_names_the_app_too(client: Client, amy: User) -> None:
+    client.force_login(amy)
+    session = client.session
+    session["sign_in_for"] = {"next": "/oauth/authorize/abc", "app": "Lab Viewer"}
+    session.save()
+    page = "/accounts/reauthenticate/"
+    assert "Lab Viewer" in client.get(page, {"next": "/oauth/authorize/abc"}).content.decode()
+    assert "Lab Viewer" not in client.get(page, {"next": "/launch/"}).content.decode()
+
+
+@pytest.mark.parametrize("header", ["203.0.113.9", "198.51.100.1, 203.0.113.9"])
+def test_behind_a_proxy_people_are_slowed_down_one_by_one(
+    client: Client, amy: User, settings: Settings, header: str
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    for number in range(30):
+        fields = {"login": f"guess{number}", "password": "not the password"}
+        client.post(LOGIN, fields, headers={"X-Forwarded-For": header})
+    fields = {"login": "amy", "password": PASSWORD}
+    assert client.post(LOGIN, fields, headers={"X-Forwarded-For": header}).status_code == 429
+    assert client.post(LOGIN, fields, headers={"X-Forwarded-For": "203.0.113.10"}).status_code == 302
