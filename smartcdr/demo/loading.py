@@ -1,4 +1,4 @@
-"""Puts the demonstration's data into the repository, the way an update by PUT would."""
+"""Puts the demonstration's data into the repository, by the very transactions that an app could send."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhir import store
-from fhir.access import LETTERS, Access, Rule
-from fhir.incoming import check
+from fhir.access import EVERYTHING
+from fhir.exchange import Request
+from fhir.interactions.bundle_entries import read_entry
+from fhir.interactions.transaction import writer
 from smartcdr.demo.bundles import bundles
 from smartcdr.demo.elements import Json
-
-# The command line acts for the operator: it may do everything, and no token limits it.
-_OPERATOR = Access(rules=(Rule(None, frozenset(LETTERS), None),))
 
 
 @dataclass
@@ -30,32 +29,25 @@ class Loaded:
 
 
 def load(made: Iterable[Json] | None = None) -> Loaded:
-    """Write Bundles of PUT entries (the demonstration's, if none are given), in one transaction each.
+    """Carry out transaction Bundles of PUT entries (the demonstration's, if none are given).
 
     What is there already with the same content stays as it is, version included. Raises
     fhir.outcome.Unprocessable for a resource that breaks R4's rules; its Bundle is then left out as a whole.
     """
     done = Loaded()
+    request = Request(EVERYTHING)
     for bundle in bundles() if made is None else made:
-        resources = [entry["resource"] for entry in bundle["entry"]]
-        for resource in resources:
-            check(resource, resource["resourceType"])
-        for change in store.in_transaction(lambda given=resources: _put(given)):  # type: ignore[misc]
-            if not change.changed:
-                done.unchanged += 1
-            elif change.current is None or change.current.deleted:
-                done.created += 1
-            else:
-                done.updated += 1
+        entries = [read_entry(position, entry) for position, entry in enumerate(bundle["entry"])]
+        _, changes = store.in_transaction(writer(request, entries, {}))
+        for change in changes.values():
+            _count(done, change)
     return done
 
 
-def _put(resources: list[Json]) -> list[store.Change]:
-    addresses = [(one["resourceType"], one["id"]) for one in resources]
-    current = store.lock(_OPERATOR, addresses)
-    changes = [
-        store.draft(kind, identity, "PUT", resource, current.get((kind, identity)))
-        for (kind, identity), resource in zip(addresses, resources, strict=True)
-    ]
-    store.apply(_OPERATOR, changes)
-    return changes
+def _count(done: Loaded, change: store.Change) -> None:
+    if not change.changed:
+        done.unchanged += 1
+    elif change.current is None or change.current.deleted:
+        done.created += 1
+    else:
+        done.updated += 1
