@@ -6,6 +6,7 @@ leaves the other.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from oauth.models import Scope as Line
@@ -62,8 +63,14 @@ def grantable(
     query part are understood but left out: nothing enforces them yet, and a scope that is not enforced is
     never granted.
     """
-    catalogue = parse_scopes(enabled_text() if enabled is None else enabled) or ()
+    catalogue = _read(enabled_text() if enabled is None else enabled)
     return tuple(scope for scope in narrow(narrow(asked, allowed), catalogue) if is_enforced(scope))
+
+
+@lru_cache(maxsize=16)
+def _read(enabled: str) -> tuple[Scope, ...]:
+    """The catalogue's text as scopes; reading it again for the same text would give the same."""
+    return parse_scopes(enabled) or ()
 
 
 def is_enforced(scope: Scope) -> bool:

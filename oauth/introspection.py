@@ -14,9 +14,25 @@ from oauth.claims import fhir_user_url
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
 from oauth.scopes import parse_scopes, to_text
-from oauth.token_liveness import alive
+from oauth.token_liveness import living_id
 
 _TOGETHER = ("user", "application", "launch_context")
+_COLUMNS = (
+    "scope",
+    "created",
+    "expires",
+    "application__client_id",
+    "user__uid",
+    "user__username",
+    "user__fhir_user",
+    "launch_context__patient",
+    "launch_context__encounter",
+    "launch_context__fhir_context",
+    "launch_context__need_patient_banner",
+    "launch_context__intent",
+    "launch_context__smart_style_url",
+    "launch_context__tenant",
+)
 
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -38,15 +54,18 @@ def introspect(text: str, only_of: Application | None) -> dict[str, Any] | None:
     `only_of` is the client whose tokens the caller may ask about, None for every client's. Times are in
     seconds since 1970.
     """
-    which: dict[str, Any] = {"token_checksum": token_checksum(text)}
-    if only_of is not None:
-        which["application"] = only_of
-    access_tokens = alive(AccessToken.objects.filter(**which))
-    refresh_tokens = alive(RefreshToken.objects.filter(**which))
-    row = (
-        access_tokens.select_related(*_TOGETHER).first() or refresh_tokens.select_related(*_TOGETHER).first()
-    )
-    return _payload(row) if row else None
+    row = _living(token_checksum(text))
+    if row is None or (only_of is not None and row.application_id != only_of.pk):
+        return None
+    return _payload(row)
+
+
+def _living(checksum: str) -> AccessToken | RefreshToken | None:
+    if found := living_id(AccessToken, checksum):
+        return AccessToken.objects.select_related(*_TOGETHER).only(*_COLUMNS).get(pk=found)
+    if found := living_id(RefreshToken, checksum):
+        return RefreshToken.objects.select_related(*_TOGETHER).only(*_COLUMNS).get(pk=found)
+    return None
 
 
 def _payload(row: AccessToken | RefreshToken) -> dict[str, Any]:
