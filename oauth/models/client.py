@@ -47,6 +47,8 @@ class Application(AbstractApplication):
         OWN = "own", "Its own tokens"
         ANY = "any", "Every client's tokens"
 
+    # Nothing is ever kept here, so that nothing ever matches it.
+    client_secret = models.CharField(max_length=255, blank=True, default="", editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT, db_index=True)
     application_type = models.CharField(
         max_length=10, choices=ApplicationType.choices, default=ApplicationType.BROWSER

@@ -27,7 +27,7 @@ from oauth.signing_keys import ALGORITHMS, new_key
 
 REDIRECT_URI = "https://app.example.org/callback"
 EVERYTHING = (
-    "openid fhirUser profile email launch launch/patient online_access offline_access "
+    "openid fhirUser profile email launch launch/patient launch/encounter online_access offline_access "
     "patient/*.cruds user/*.cruds introspection"
 )
 
