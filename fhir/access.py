@@ -41,13 +41,18 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everything that one request may see and do. `own` is the caller's fhirUser ("Patient/1"), readable if set."""
+    """Everything that one request may see and do. `own` is the caller's fhirUser ("Patient/1"), readable if set.
+
+    `ticket` is what work that outlives the request keeps: settings.FHIR_ACCESS_BY_TICKET names the function that
+    turns it into an Access again. Without one no such work can be started.
+    """
 
     rules: tuple[Rule, ...]
     own: str = ""
     guard: Guard | None = None
     subject: str = ""
     client: str = ""
+    ticket: str = ""
 
     def rules_for(self, resource_type: str, letter: str) -> tuple[Rule, ...]:
         """The rules that allow this interaction on this type for some resources at least; empty means 403."""
