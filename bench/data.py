@@ -1,4 +1,4 @@
-"""Bundles to load: published synthetic patients if SMARTCDR_TEST_CORPUS has them, else the demonstration's."""
+"""Bundles to load: published synthetic patients if SMARTCDR_TEST_CORPUS has any, else our demonstration's."""
 
 import gzip
 import json

@@ -101,7 +101,7 @@ def body_of(received: bytearray) -> bytes | None:
 
 
 def _unchunked(received: bytearray, at: int) -> bytes | None:
-    parts = []
+    parts: list[bytes] = []
     while (line := received.find(b"\r\n", at)) >= 0:
         size = int(received[at:line], 16)
         if size == 0:

@@ -180,9 +180,8 @@ def _shared(exchanges: list[Exchange]) -> list[Iterator[Exchange]]:
 def _is_refreshed(exchange: Exchange, body: bytes) -> bool:
     told = json.loads(body)
     patient = exchange.subject.token.patient if isinstance(exchange.subject, _Family) else None
-    return (
-        told["token_type"] == "Bearer" and told["patient"] == patient and told["access_token"].count(".") == 2
-    )
+    is_jwt = told["access_token"].count(".") == 2
+    return is_jwt and bool(told["token_type"] == "Bearer" and told["patient"] == patient)
 
 
 def _is_newest_first(exchange: Exchange, body: bytes) -> bool:

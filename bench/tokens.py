@@ -24,7 +24,7 @@ PATIENT_SCOPE = "launch/patient offline_access patient/*.rs"
 
 @dataclass(frozen=True)
 class Token:
-    """An access token, whom it is for (a Patient's id, or "" for all), and the refresh token if there is one."""
+    """An access token, whose it is (a Patient's id, or "" for all), and the refresh token if any."""
 
     access_token: str
     patient: str

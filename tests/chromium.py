@@ -51,7 +51,9 @@ class Visitor:
         """Keep what is shown, on a desktop's and a phone's width; neither may need scrolling sideways."""
         for size in (PHONE, DESKTOP):
             self.page.set_viewport_size({"width": size["width"], "height": size["height"]})
-            path = self.pictures / f"{len(list(self.pictures.glob('*.png'))) + 1:02}-{name}-{size['width']}.png"
+            path = (
+                self.pictures / f"{len(list(self.pictures.glob('*.png'))) + 1:02}-{name}-{size['width']}.png"
+            )
             self.page.screenshot(path=path, full_page=True)
             width = self.page.evaluate("document.documentElement.scrollWidth")
             assert width <= size["width"], f"{name} is {width} px wide on a screen of {size['width']} px"
@@ -59,8 +61,9 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def browser_process() -> Iterator[Browser]:
-    """One Chromium per module: Playwright's event loop would look like asynchronous code to Django if it outlived
-    the tests that need it."""
+    """One Chromium per module. If Playwright's event loop outlived the tests that need it, it would look like
+    asynchronous code to Django.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
         yield browser

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from django.conf import settings
 
 from tests import machine, postgres_server
 
@@ -51,7 +50,12 @@ class DemoSite:
         """Register a client as an operator would; returns its client_id, and client_secret if it has one."""
         command = [sys.executable, "manage.py", "register_client", "-"]
         done = subprocess.run(
-            command, input=json.dumps(metadata).encode(), cwd=ROOT, env=self.environment, check=False, capture_output=True
+            command,
+            input=json.dumps(metadata).encode(),
+            cwd=ROOT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
         )
         assert done.returncode == 0, done.stderr.decode()
         answer: dict[str, str] = json.loads(done.stdout)
@@ -107,7 +111,15 @@ def _database(directory: Path, name: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _serving(port: int, directory: Path, environment: dict[str, str]) -> Iterator[None]:
-    command = [sys.executable, "manage.py", "demo", "--port", str(port), "--file", str(directory / "demo.json")]
+    command = [
+        sys.executable,
+        "manage.py",
+        "demo",
+        "--port",
+        str(port),
+        "--file",
+        str(directory / "demo.json"),
+    ]
     with (directory / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:

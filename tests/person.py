@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
 
 class Person:
-    """Somebody with an account, and what they answer: which patient (by id), which ticks to take away."""
+    """Somebody with an account and with answers: which patient (by id), which ticks to take away."""
 
     def __init__(self, user: dict[str, str], *, patient: str = "", unticked: tuple[str, ...] = ()) -> None:
         self.user, self.patient, self.unticked = user, patient, unticked
@@ -81,7 +81,9 @@ class Person:
     def _answer(self, shown: requests.Response, page: Page, decision: str) -> requests.Response:
         for form in page.forms:
             if form.has("login"):
-                return self._send(shown, form, [("login", self.user["username"]), ("password", self.user["password"])])
+                return self._send(
+                    shown, form, [("login", self.user["username"]), ("password", self.user["password"])]
+                )
             if form.has("patient"):
                 return self._send(shown, form, [("patient", self.patient)])
             if form.has("decision"):
@@ -90,6 +92,8 @@ class Person:
 
     def _send(self, shown: requests.Response, form: Form, own: list[tuple[str, str]]) -> requests.Response:
         names = {name for name, _ in own}
-        kept = [(n, v) for n, v in form.values if n not in names and not (n == "scope" and v in self.unticked)]
+        kept = [
+            (n, v) for n, v in form.values if n not in names and not (n == "scope" and v in self.unticked)
+        ]
         target = urljoin(shown.url, form.action or shown.url)
         return self.session.post(target, kept + own, allow_redirects=False, timeout=SECONDS)

@@ -55,7 +55,14 @@ def running(directory: Path, *, durable: bool) -> Iterator[str]:
         "extra_groups": [] if owner else None,
     }
     try:
-        initdb: list[str | Path] = [directory / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--no-sync"]
+        initdb: list[str | Path] = [
+            directory / "initdb",
+            "--pgdata",
+            data,
+            "--username=postgres",
+            "--auth=trust",
+            "--no-sync",
+        ]
         subprocess.run(
             [*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, **rights
         )

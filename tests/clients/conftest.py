@@ -78,7 +78,7 @@ def _fetch(archive: Path) -> None:
     """Download beside the final name, so that an interrupted or a second run sees all of it or nothing."""
     part = CACHE / f"part-{os.getpid()}"
     part.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "pack", "--silent", "--pack-destination", part, PACKAGE]
+    command = ["npm", "pack", "--silent", "--pack-destination", str(part), PACKAGE]
     environment = os.environ | {"npm_config_cache": str(CACHE / "cache")}
     subprocess.run(command, cwd=part, env=environment, check=True, capture_output=True)
     (part / FILE).replace(archive)

@@ -48,7 +48,10 @@ class App:
         )
         came_back = person.authorize(url, CALLBACK)
         tokens: dict[str, Any] = self.session.fetch_token(
-            self.smart["token_endpoint"], authorization_response=came_back, state=state, code_verifier=verifier
+            self.smart["token_endpoint"],
+            authorization_response=came_back,
+            state=state,
+            code_verifier=verifier,
         )
         return tokens
 

@@ -43,7 +43,9 @@ def test_fhirclient_launched_from_the_portal_reads_the_chosen_patient_and_refres
     assert read_patient(clinician.page) == patient
 
 
-@pytest.mark.requirement("https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-standalone-launch")
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-standalone-launch"
+)
 def test_fhirclient_started_by_itself_gets_the_patient_who_signed_in(
     demo_site: DemoSite, visitors: Visitors, javascript_app: JavaScriptApp
 ) -> None:

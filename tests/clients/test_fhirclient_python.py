@@ -35,8 +35,12 @@ def app(demo_site: DemoSite) -> FHIRClient:
     )
 
 
-@pytest.mark.requirement("https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-standalone-launch")
-def test_fhirclient_signs_a_patient_in_by_itself_and_reads_their_record(demo_site: DemoSite, app: FHIRClient) -> None:
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-standalone-launch"
+)
+def test_fhirclient_signs_a_patient_in_by_itself_and_reads_their_record(
+    demo_site: DemoSite, app: FHIRClient
+) -> None:
     user = demo_site.user("patient")
     assert app.prepare() is False
     app.handle_callback(Person(user).authorize(app.authorize_url, CALLBACK))
