@@ -1,6 +1,7 @@
 """From a query to a page of resources in one statement: guard, reach, criteria, order, texts and total."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -64,13 +65,13 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     return _page(query, order, rows, size)
 
 
-def _page(query: Query, order: Order, rows: list[tuple[object, ...]], size: int) -> Page:
+def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) -> Page:
     width = len(order.keys)
     hits = [
         Hit(*row[2 + width : 5 + width], query.type, *row[5 + width :])
         for row in rows
         if row[2 + width] is not None
-    ]  # type: ignore[arg-type]
+    ]
     cursor = ""
     if len(hits) > size > 0:
         cursor = write_cursor(order, rows[size - 1][2 : 2 + width], hits[size - 1].number)

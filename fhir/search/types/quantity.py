@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/search.html#quantity
 """
 
+import math
 import re
 import sys
 from decimal import Decimal
@@ -148,7 +149,8 @@ def compare(asked: Asked, text: str) -> Condition:
     ends = {
         "exact": number,
         "low": number - half,
-        "high": number + half,
+        # With more digits than a double has, half a unit is nothing: the number itself still has to lie inside.
+        "high": max(number + half, Decimal(math.nextafter(float(number), math.inf))),
         "near": number - tenth,
         "far": number + tenth,
     }

@@ -63,6 +63,13 @@ def test_a_quantity_is_compared_with_its_precision_and_unit(
     assert matches(f"Observation?code=4548-4&value-quantity={asked}") == found
 
 
+def test_a_number_with_more_digits_than_a_double_has_is_found(db: None) -> None:
+    put(lab("long", valueQuantity={"value": 66.899999999999991}))
+    assert matches("Observation?value-quantity=66.899999999999991") == {"long"}
+    assert matches("Observation?value-quantity=66.9") == {"long"}
+    assert matches("Observation?value-quantity=66.8999") == set()
+
+
 def test_a_result_without_a_value_is_missing_one(values: None) -> None:
     assert matches("Observation?value-quantity:missing=true") == {"none"}
 
