@@ -23,10 +23,11 @@ from oauth import catalogue, effective_access
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken
 from oauth.scopes import Scope, parse_scopes
-from oauth.token_liveness import alive, guard_condition
+from oauth.token_liveness import guard_condition, living_id
 from oauth.token_verification import NotOurToken, verify
 
 KEPT_TOKENS = 20_000
+_ENDED = "The access token has expired or was revoked, or what it rests on has ended."
 REALM = f'Bearer realm="{settings.FHIR_BASE}"'
 
 
@@ -110,6 +111,9 @@ def access_for(authorization: str) -> Access:
     holder = _recent.get(token_checksum(token))
     if holder is None:
         holder = _look_up(token)
+    elif holder.rules is None and living_id(AccessToken, holder.checksum) is None:
+        # Rights that are gone would answer 403 before the guard is ever asked; a dead token is a 401.
+        raise _invalid(_ENDED)
     return _access(holder, token)
 
 
@@ -140,13 +144,10 @@ def _look_up(token: str) -> Holder:
         verified = verify(token)
     except NotOurToken as error:
         raise _invalid(str(error)) from error
-    row = (
-        alive(AccessToken.objects.filter(token_checksum=verified.checksum))
-        .select_related("user", "application", "launch_context")
-        .first()
-    )
-    if row is None:
-        raise _invalid("The access token has expired or was revoked, or what it rests on has ended.")
+    found = living_id(AccessToken, verified.checksum)
+    if found is None:
+        raise _invalid(_ENDED)
+    row = AccessToken.objects.select_related("user", "application", "launch_context").get(pk=found)
     holder = _holder(row, verified.kid)
     _recent.put(holder)
     return holder

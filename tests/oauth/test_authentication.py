@@ -215,9 +215,9 @@ def test_whatever_ends_a_token_makes_its_guard_fail_and_its_renewal_a_401(key: K
     user = make_user("RelatedPerson/r")
     Proxy.objects.create(user=user, patient="a")
     issued = issue(key, user, scope="patient/*.rs", patient="a")
-    assert guard_holds(access_for(issued.header))
-    end(issued)
     access = access_for(issued.header)
+    assert guard_holds(access)
+    end(issued)
     assert not guard_holds(access)
     assert access.guard is not None
     with pytest.raises(Unauthorized):
