@@ -138,11 +138,11 @@ def test_a_well_signed_token_without_a_record_is_refused(key: Key) -> None:
 
 
 def end_expired(issued: Issued) -> None:
-    AccessToken.objects.filter(pk=issued.row.pk).update(expires=timezone.now())
+    AccessToken.objects.filter(pk=issued.row.pk).update(expires=timezone.now() - timedelta(minutes=1))
 
 
 def end_online_session_run_out(issued: Issued) -> None:
-    AccessToken.objects.filter(pk=issued.row.pk).update(session_expires=timezone.now())
+    AccessToken.objects.filter(pk=issued.row.pk).update(session_expires=timezone.now() - timedelta(minutes=1))
 
 
 def end_revoked(issued: Issued) -> None:
@@ -173,11 +173,11 @@ def end_consent_withdrawn(issued: Issued) -> None:
 
 
 def end_consent_run_out(issued: Issued) -> None:
-    Consent.objects.update(expires=timezone.now())
+    Consent.objects.update(expires=timezone.now() - timedelta(minutes=1))
 
 
 def end_proxy(issued: Issued) -> None:
-    issued.row.user.proxies.update(ends=timezone.now())
+    issued.row.user.proxies.update(ends=timezone.now() - timedelta(minutes=1))
 
 
 def end_proxy_switched_off(issued: Issued) -> None:
