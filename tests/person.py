@@ -31,17 +31,35 @@ class Page(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self.links: list[str] = []
+        self.link_texts: list[str] = []
+        self._in_link = False
         self.feed(html)
+
+    def link(self, name: str) -> str:
+        """Where the first link leads whose text has that name in it."""
+        texts = zip(self.links, self.link_texts, strict=True)
+        return next(link for link, text in texts if name in text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a link, a form, or what belongs to the form that was opened last."""
         given = {name: value or "" for name, value in attrs}
         if tag == "a":
             self.links.append(given.get("href", ""))
+            self.link_texts.append("")
+            self._in_link = True
         elif tag == "form":
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
         elif self.forms and given.get("name"):
             self._note_control(tag, given)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note that a link's text is over."""
+        self._in_link = self._in_link and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        """Note the text of a link."""
+        if self._in_link:
+            self.link_texts[-1] += data
 
     def _note_control(self, tag: str, given: dict[str, str]) -> None:
         control = (given["name"], given.get("value", ""))
@@ -61,7 +79,7 @@ class Person:
         self.shown: list[str] = []
 
     def authorize(self, url: str, redirect_uri: str, decision: str = "allow") -> str:
-        """Follow an app's authorization request to its end: the address at the app that one is sent back to."""
+        """Follow an authorization request to its end: the address at the app that one is sent back to."""
         answer = self.session.get(url, allow_redirects=False, timeout=SECONDS)
         for _ in range(MOST_PAGES):
             if answer.is_redirect:
@@ -77,6 +95,17 @@ class Person:
                 return back[0]
             answer = self._answer(answer, page, decision)
         raise AssertionError(f"No way back to the app after {MOST_PAGES} pages; the last:\n{self.shown[-1]}")
+
+    def launch(self, site: str, app: str, launch_url: str) -> str:
+        """Sign in at the portal and open the app for one's own record: the address that it is launched at."""
+        portal = self.session.get(f"{site}/launch/", timeout=SECONDS)
+        signed_in = self._answer(portal, Page(portal.text), "")
+        gallery = self.session.get(urljoin(portal.url, signed_in.headers["Location"]), timeout=SECONDS)
+        start = self.session.get(urljoin(gallery.url, Page(gallery.text).link(app)), timeout=SECONDS)
+        form = next(form for form in Page(start.text).forms if form.action in start.url)
+        target = self._send(start, form, []).headers["Location"]
+        assert target.startswith(launch_url), target
+        return target
 
     def _answer(self, shown: requests.Response, page: Page, decision: str) -> requests.Response:
         for form in page.forms:

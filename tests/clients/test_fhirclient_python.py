@@ -47,7 +47,7 @@ def test_fhirclient_signs_a_patient_in_by_itself_and_reads_their_record(
     assert app.ready
     assert f"Patient/{app.patient_id}" == user["fhir_user"]
     assert Patient.read(app.patient_id, app.server).id == app.patient_id
-    observations = Observation.where({"patient": app.patient_id}).perform_resources(app.server)
+    observations = list(Observation.where({"patient": app.patient_id}).perform_resources_iter(app.server))
     assert observations
     assert {one.subject.reference for one in observations} == {user["fhir_user"]}
 
