@@ -1,7 +1,7 @@
 """Conditions that decide about writes: conditional references, and If-None-Exist.
 
-They are read strictly, an unknown parameter is an error and never ignored; and only what is within reach of a search
-is found, so that no condition tells of other resources.
+They are read strictly, an unknown parameter is an error and never ignored; and only what is within reach of a
+search is found, so that no condition tells of other resources.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def as_condition(reference: str) -> Condition | None:
 
 
 def existing(access: Access, conditions: Collection[Condition]) -> dict[Condition, list[str]]:
-    """The ids of up to two resources for each If-None-Exist; nobody else decides on these until the transaction ends.
+    """The ids of up to two resources for each If-None-Exist; nobody else decides on these until the
+    transaction ends.
 
     Raises Forbidden without the right to search, BadRequest for what is not understood to the last word.
     https://hl7.org/fhir/R4/http.html#ccreate
@@ -52,7 +53,8 @@ def only_one(found: Iterable[str]) -> str | None:
 
 
 def meanings(access: Access, references: Mapping[str, str]) -> dict[str, str]:
-    """The "Type/id" that each conditional reference means, by the reference; it comes with the place it stands at.
+    """The "Type/id" that each conditional reference means, by the reference; it comes with the place it
+    stands at.
 
     Raises PreconditionFailed, with that place, unless exactly one resource matches, and as `existing` does.
     """
@@ -71,7 +73,8 @@ def _sole(text: str, condition: Condition, found: list[str], place: str) -> str:
 
 
 def _hold(conditions: Iterable[Condition]) -> None:
-    """Else two transactions would both find nothing, and both create. SQLite has one writer at a time anyway."""
+    """Else two transactions would both find nothing, and both create. SQLite has one writer at a time
+    anyway."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:

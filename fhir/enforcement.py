@@ -1,8 +1,8 @@
 """The one place that turns an Access into what may be seen and written.
 
 `visible` is a condition for SQL, `may_write` a decision about one resource. Both say the same: rules without
-patients reach everything of their types; rules with patients reach the compartments of those patients, and for
-reading and searching the shared types. A type in no table is out of reach of a rule with patients.
+patients reach everything of their types; rules with patients reach the compartments of those patients, and
+for reading and searching the shared types. A type in no table is out of reach of a rule with patients.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
@@ -40,7 +40,7 @@ class Condition:
     """A boolean SQL expression with %s placeholders, and their values."""
 
     sql: str
-    params: tuple[object, ...] = ()
+    params: tuple[Any, ...] = ()
 
 
 ALWAYS = Condition("1 = 1")
@@ -66,7 +66,8 @@ def require(access: Access, resource_type: str, letter: str) -> None:
 
 
 def visible(access: Access, resource_type: str, letter: str) -> Condition:
-    """The condition that a row `r` of fhir_resource with this type is within reach of `letter` ("r" or "s")."""
+    """The condition that a row `r` of fhir_resource with this type is within reach of `letter` ("r" or
+    "s")."""
     rules = access.rules_for(resource_type, letter)
     if any(rule.patients is None for rule in rules):
         return ALWAYS
@@ -90,8 +91,9 @@ def may_write(
 ) -> bool:
     """Whether `letter` (c, u or d) may turn a resource with the one set of patients into one with the other.
 
-    The sets are of digests, as fhir.indexing gives them. None stands for a resource that is not there (before a create, after a delete). Under rules with patients both
-    sets must lie within these patients and name one: nothing is written into, or taken out of, another's record.
+    The sets are of digests, as fhir.indexing gives them. None stands for a resource that is not there (before
+    a create, after a delete). Under rules with patients both sets must lie within these patients and name
+    one: nothing is written into, or taken out of, another's record.
     """
     rules = access.rules_for(resource_type, letter)
     if any(rule.patients is None for rule in rules):
@@ -137,8 +139,9 @@ def _in_compartments(alias: str, patients: frozenset[str], names: list[str]) -> 
     """
     chosen, params = _among(sorted(_keys(patients)))
     probe = (
-        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} "
-        f"AND c.type IN ({', '.join(['%s'] * len(names))}) AND c.date = {alias}.date AND c.resource_id = {alias}.id)"
+        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} "  # noqa: S608
+        f"AND c.type IN ({', '.join(['%s'] * len(names))}) "
+        f"AND c.date = {alias}.date AND c.resource_id = {alias}.id)"
     )
     numbers = tuple(TYPE_NUMBERS[name] for name in names)
     return Condition(
@@ -146,7 +149,7 @@ def _in_compartments(alias: str, patients: frozenset[str], names: list[str]) -> 
     )
 
 
-def _among(values: list[int]) -> tuple[str, tuple[object, ...]]:
+def _among(values: list[int]) -> tuple[str, tuple[Any, ...]]:
     """A comparison with one or several numbers whose text does not depend on how many there are."""
     if len(values) == 1:
         return "= %s", (values[0],)
@@ -159,14 +162,16 @@ def _secured(access: Access, letter: str) -> Condition:
     """A Binary is within reach where its securityContext is: https://hl7.org/fhir/R4/binary.html#security."""
     context = _context(access, letter)
     return Condition(
-        "EXISTS (SELECT 1 FROM fhir_referenceindex x JOIN fhir_resource t ON t.key = x.target AND NOT t.deleted "
-        f"WHERE x.hash = %s AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id AND {context.sql})",
+        "EXISTS (SELECT 1 FROM fhir_referenceindex x "  # noqa: S608
+        "JOIN fhir_resource t ON t.key = x.target AND NOT t.deleted WHERE x.hash = %s "
+        f"AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id AND {context.sql})",
         (SECURITY_CONTEXT, *context.params),
     )
 
 
 def _context(access: Access, letter: str) -> Condition:
-    """The condition that the row `t`, a securityContext, is itself within reach: its types grouped by patients."""
+    """The condition that the row `t`, a securityContext, is itself within reach: its types grouped by
+    patients."""
     whole = [name for name in _SHARED_TYPES if access.allows(name, letter)]
     limited: dict[frozenset[str], list[str]] = {}
     for name in _COMPARTMENT_TYPES:
@@ -192,7 +197,8 @@ def _of_types(alias: str, names: list[str]) -> Condition:
 
 
 def sees(access: Access, resource_type: str, fhir_id: str, content: Callable[[], IndexRows]) -> bool:
-    """Whether `access` may read a resource with this content: `visible`, for versions that are not the current one.
+    """Whether `access` may read a resource with this content: `visible`, for versions that are not the
+    current one.
 
     `content` gives the index rows of that version; it is asked only where they matter.
     """

@@ -1,4 +1,5 @@
-"""What an interaction gets and gives: a request and its answer, freed of HTTP, so that a batch entry is one too."""
+"""What an interaction gets and gives: a request and its answer, freed of HTTP, so that a batch entry is one
+too."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Request:
     """One FHIR interaction that somebody asks for.
 
-    `history` tells instance history from read; `query` is the raw query string. `body` is what came over HTTP, `resource` the same already parsed (a batch
-    entry has only that). `file` is the name of an exported file. The rest are the values of the headers of these names, empty where there is none.
+    `history` tells instance history from read; `query` is the raw query string. `body` is what came over
+    HTTP, `resource` the same already parsed (a batch entry has only that). `file` is the name of an exported
+    file. The rest are the values of the headers of these names, empty where there is none.
     """
 
     access: Access
@@ -40,10 +42,11 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What an interaction answers. `text` is JSON, or empty; `version` 0 and `last_updated` 0 mean that there is none.
+    """What an interaction answers. `text` is JSON, or empty; `version` 0 and `last_updated` 0 mean that there
+    is none.
 
-    `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base. `headers` are further
-    response headers; `stream`, where it is given, is the body in pieces instead of `text`.
+    `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base. `headers` are
+    further response headers; `stream`, where it is given, is the body in pieces instead of `text`.
     """
 
     status: int
@@ -71,5 +74,6 @@ def instant(microseconds: int) -> str:
 
 
 def http_date(microseconds: int) -> str:
-    """Microseconds since 1970 as an HTTP date, whole seconds: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7."""
+    """Microseconds since 1970 as an HTTP date, whole seconds:
+    https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7."""
     return format_datetime(moment(microseconds), usegmt=True)

@@ -1,4 +1,5 @@
-"""Reading what a client sends: the body's format, the resource in it, and the ids and versions in URLs and headers."""
+"""Reading what a client sends: the body's format, the resource in it, and the ids and versions in URLs and
+headers."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def resource_body(request: Request) -> dict[str, Any]:
 
 
 def check(resource: dict[str, Any], resource_type: str) -> None:
-    """Raise Unprocessable with every fault that the resource has by the rules of R4, or if it is of another type."""
+    """Raise Unprocessable with every fault that the resource has by the rules of R4, or if it is of another
+    type."""
     issues = validate(resource, expected_type=resource_type)
     if issues:
         raise Unprocessable.because(issues)

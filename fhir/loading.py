@@ -35,7 +35,8 @@ class Refusal:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of everything: (resource type, created | updated | unchanged | deleted | refused) → how many."""
+    """What became of everything: (resource type, created | updated | unchanged | deleted | refused) → how
+    many."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
@@ -47,8 +48,8 @@ class Tally:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """The files among and below these paths, those named 0-… first, then by name: what others refer to by a condition
-    comes before them. Raises FileNotFoundError."""
+    """The files among and below these paths, those named 0-… first, then by name: what others refer to by a
+    condition comes before them. Raises FileNotFoundError."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
@@ -61,11 +62,13 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 
 class Loader:
-    """Loads file after file, and keeps the tally. Each transaction Bundle is loaded as a whole or not at all."""
+    """Loads file after file, and keeps the tally. Each transaction Bundle is loaded as a whole or not at
+    all."""
 
     def __init__(self, *, keep_ids: bool, strict: bool, progress: Callable[[], None]) -> None:
-        """`keep_ids`: a created resource gets the id in its fullUrl, and loading again changes nothing. `strict`: each
-        is also held against another library's models. `progress` is called as the tally grows."""
+        """`keep_ids`: a created resource gets the id in its fullUrl, and loading again changes nothing.
+        `strict`: each is also held against another library's models. `progress` is called as the tally
+        grows."""
         self.tally = Tally()
         self._keep_ids = keep_ids
         self._strict = strict
@@ -206,13 +209,13 @@ def _reasons(issues: Sequence[Issue]) -> list[str]:
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Independent entries in groups. What ifNoneExist decides comes alone, since the entry before may decide it; and
-    no resource comes twice in a group."""
+    """Independent entries in groups. What ifNoneExist decides comes alone, since the entry before may decide
+    it; and no resource comes twice in a group."""
     group: list[Entry] = []
     seen: set[tuple[str, ...]] = set()
     for entry in entries:
         alone = "ifNoneExist" in entry.conditions
-        names = {("id", entry.type, entry.id)} if entry.id else set()
+        names: set[tuple[str, ...]] = {("id", entry.type, entry.id)} if entry.id else set()
         names |= {("url", entry.full_url)} if entry.full_url else set()
         if group and (alone or len(group) == CHUNK or not seen.isdisjoint(names)):
             yield group

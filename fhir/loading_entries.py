@@ -11,8 +11,8 @@ from fhir.store import new_fhir_id
 def entries_of(bundle: dict[str, Any], *, keep_ids: bool) -> list[dict[str, Any]]:
     """The Bundle's entries, each with a request.
 
-    An entry that has none (of a collection, a searchset or a file of resources) is put under its resource's id, or a
-    new one. With `keep_ids`, what is to be created is put under the id in its fullUrl instead.
+    An entry that has none (of a collection, a searchset or a file of resources) is put under its resource's
+    id, or a new one. With `keep_ids`, what is to be created is put under the id in its fullUrl instead.
     """
     return [_with_request(entry, keep_ids) for entry in bundle.get("entry", [])]
 

@@ -46,7 +46,8 @@ def _matches(part: str) -> bool:
 
 
 def preferences(header: str) -> dict[str, str]:
-    """The parts of a Prefer header: https://www.rfc-editor.org/rfc/rfc7240#section-2. The first of a name counts."""
+    """The parts of a Prefer header: https://www.rfc-editor.org/rfc/rfc7240#section-2. The first of a name
+    counts."""
     found: dict[str, str] = {}
     for part in header.replace(";", ",").split(","):
         name, _, value = part.partition("=")

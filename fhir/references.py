@@ -1,7 +1,7 @@
 """Finding the links in a resource and setting them to what they resolve to.
 
-https://hl7.org/fhir/R4/http.html#trules: references, and with them uri, url, canonical, oid and uuid elements and the
-links in a narrative, follow a resource to its new id.
+References, and with them uri, url, canonical, oid and uuid elements and the links in a narrative, follow a
+resource to its new id: https://hl7.org/fhir/R4/http.html#trules
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class LinkFinder:
     def __init__(self, targets: frozenset[str]) -> None:
         self._targets = targets
         self._names = _link_names()
-        # What a narrative must contain to be worth a look: a URN's beginning, or any link if there are others.
+        # What a narrative must contain to be worth a look: a URN's beginning, or any link if there are
+        # others.
         self._mark = "urn:" if all(target.startswith("urn:") for target in targets) else "="
 
     def links(self, resource: dict[str, Any]) -> list[Link]:

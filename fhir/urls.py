@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from fhir import operations
 from fhir.interactions.bundle import bundle
 from fhir.interactions.capabilities import capabilities
 from fhir.interactions.create import create
@@ -19,6 +20,7 @@ base = view(POST=bundle)
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", base, name="base"),
     path("metadata", view(public=True, GET=capabilities), name="capabilities"),
+    *operations.urlpatterns,
     path("<str:type>/_search", view(POST=search_posted), name="search"),
     path("<str:type>/<str:id>", view(GET=read, PUT=update, DELETE=delete), name="instance"),
     path("<str:type>", view(GET=search, POST=create), name="type"),

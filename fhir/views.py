@@ -8,7 +8,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.utils.decorators import decorator_from_middleware
 from django.utils.deprecation import MiddlewareMixin
 from django.views.decorators.csrf import csrf_exempt
@@ -35,7 +41,7 @@ from fhir.renewal import with_renewal
 logger = logging.getLogger(__name__)
 
 Interaction = Callable[[Request], Answer]
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 _VARY = "Authorization, Accept, Prefer, Origin"
 _NOBODY = Access(rules=())
@@ -54,8 +60,8 @@ class UnexpectedErrors(MiddlewareMixin):
 def view(*, public: bool = False, negotiated: bool = True, **interactions: Interaction) -> View:
     """A view with one interaction for each HTTP method that this URL knows (HEAD is answered as GET).
 
-    `public` views are for everybody, with a token or without. Those that are not `negotiated` answer in a format of
-    their own, whatever the caller accepts. All errors become OperationOutcomes.
+    `public` views are for everybody, with a token or without. Those that are not `negotiated` answer in a
+    format of their own, whatever the caller accepts. All errors become OperationOutcomes.
     """
 
     @csrf_exempt
@@ -119,7 +125,8 @@ def _allowed(interactions: Mapping[str, Interaction]) -> str:
 
 
 def authenticated(http: HttpRequest) -> Access:
-    """The Access of the caller, from the authenticators that settings.REST_FRAMEWORK names; they see Django's request.
+    """The Access of the caller, from the authenticators that settings.REST_FRAMEWORK names; they see Django's
+    request.
 
     Raises Unauthorized with the first one's challenge if none knows the caller.
     """
@@ -136,13 +143,18 @@ def authenticated(http: HttpRequest) -> Access:
 
 
 def _authenticators() -> list[Any]:
-    return [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    # The stubs say that these are still names; the settings have imported the classes.
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return [authenticator() for authenticator in classes]
 
 
 def _request(http: HttpRequest, access: Access, query: str, address: dict[str, str]) -> Request:
-    header = http.META.get
+    header: Callable[[str, str], str] = http.META.get
     return Request(
         access=access,
+        type=address.get("type", ""),
+        id=address.get("id", ""),
+        version=address.get("version", ""),
         query=query,
         body=b"" if http.method in ("GET", "HEAD", "DELETE") else _body(http),
         content_type=header("CONTENT_TYPE", ""),
@@ -151,7 +163,6 @@ def _request(http: HttpRequest, access: Access, query: str, address: dict[str, s
         if_modified_since=header("HTTP_IF_MODIFIED_SINCE", ""),
         if_none_exist=header("HTTP_IF_NONE_EXIST", ""),
         prefer=preferences(header("HTTP_PREFER", "")),
-        **address,
     )
 
 

@@ -20,8 +20,8 @@ from fhir.renewal import with_renewal
 def bundle(request: Request) -> Answer:
     """200 with a Bundle that has an answer for each entry, in their order.
 
-    A transaction is carried out as a whole or raises the FhirError of the first entry that stands in the way; in a
-    batch each entry has its own fate. Raises BadRequest, Unprocessable for what is no such Bundle.
+    A transaction is carried out as a whole or raises the FhirError of the first entry that stands in the way;
+    in a batch each entry has its own fate. Raises BadRequest, Unprocessable for what is no such Bundle.
     """
     received = json_body(request)
     check_envelope(received)
@@ -41,7 +41,8 @@ def bundle(request: Request) -> Answer:
 
 
 def _alone(request: Request, position: int, entry: dict[str, Any]) -> bytes:
-    """One entry of a batch: as a transaction of its own, if it writes. A token that ends meanwhile ends here."""
+    """One entry of a batch: as a transaction of its own, if it writes. A token that ends meanwhile ends
+    here."""
     try:
         found = read_entry(position, entry)
         if found.method == "GET":

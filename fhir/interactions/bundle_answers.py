@@ -27,7 +27,8 @@ def of_change(request: Request, change: Change) -> bytes:
 
 
 def of_match(request: Request, resource_type: str, fhir_id: str) -> bytes:
-    """A create that ifNoneExist has made needless; the resource itself only with `Prefer: return=representation`."""
+    """A create that ifNoneExist has made needless; the resource itself only with `Prefer:
+    return=representation`."""
     found = answer_about_existing(request, resource_type, fhir_id)
     if request.prefer.get("return") != "representation":
         found.text = ""

@@ -20,7 +20,8 @@ ORDER = ("DELETE", "POST", "PUT", "GET")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: `method` and `address` are what its request says; `address` are the parts of the URL's path."""
+    """One entry: `method` and `address` are what its request says; `address` are the parts of the URL's
+    path."""
 
     position: int
     method: str
@@ -63,7 +64,8 @@ class Entry:
 
 
 def check_envelope(bundle: dict[str, Any]) -> None:
-    """Raise Unprocessable with what is wrong with the Bundle itself; what its entries hold is not looked at."""
+    """Raise Unprocessable with what is wrong with the Bundle itself; what its entries hold is not looked
+    at."""
     entries = bundle.get("entry")
     bare = bundle
     if isinstance(entries, list):

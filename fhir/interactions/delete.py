@@ -12,7 +12,8 @@ from fhir.store import Change, Current
 
 
 def delete(request: Request) -> Answer:
-    """204, or 200 with an OperationOutcome if Prefer asks for one; the same again for what is deleted already.
+    """204, or 200 with an OperationOutcome if Prefer asks for one; the same again for what is deleted
+    already.
 
     Raises Forbidden, NotFound (also for what is out of reach) and PreconditionFailed.
     """
@@ -47,6 +48,7 @@ def prepare_deletion(request: Request, current: Current | None) -> Change:
 
 
 def _could_delete(request: Request) -> bool:
-    """Whether the deletion that there is could have been this access's: what was deleted was within its reach."""
+    """Whether the deletion that there is could have been this access's: what was deleted was within its
+    reach."""
     last = store.last_content(request.type, request.id)
     return may_write(request.access, request.type, "d", last.compartments if last else set(), None)

@@ -19,7 +19,8 @@ _KNOWN = frozenset({"_count", "_since", "version-before", "_format", "_pretty"})
 
 
 def history(request: Request) -> Answer:
-    """A Bundle of the versions that this access may see, `_count` of them at once, `_since` limits it in time.
+    """A Bundle of the versions that this access may see, `_count` of them at once, `_since` limits it in
+    time.
 
     A resource of which nothing may be seen is not there. Raises Forbidden, NotFound, BadRequest.
     """
@@ -55,7 +56,9 @@ def _number(text: str, name: str) -> int | None:
 
 def _size(text: str) -> int:
     number = _number(text, "_count")
-    return min(settings.FHIR_PAGE_SIZE if number is None else number, settings.FHIR_MAX_PAGE_SIZE)
+    wanted: int = settings.FHIR_PAGE_SIZE if number is None else number
+    most: int = settings.FHIR_MAX_PAGE_SIZE
+    return min(wanted, most)
 
 
 def _since(text: str) -> int:

@@ -14,7 +14,8 @@ from fhir.store import Version
 def read(request: Request) -> Answer:
     """The resource, or 304 where the client has it already.
 
-    Raises Forbidden, NotFound (also for what is out of reach) and Gone (if what was deleted was within reach).
+    Raises Forbidden, NotFound (also for what is out of reach) and Gone (if what was deleted was within
+    reach).
     """
     require(request.access, request.type, "r")
     found = store.read(request.access, request.type, request.id)

@@ -27,8 +27,8 @@ LETTERS = {"POST": "c", "PUT": "u", "DELETE": "d"}
 
 @dataclass(slots=True)
 class Plan:
-    """One attempt at a transaction: the id of each entry that writes, what ifNoneExist has found instead, by the
-    entry's position; and what each fullUrl has become."""
+    """One attempt at a transaction: the id of each entry that writes, what ifNoneExist has found instead, by
+    the entry's position; and what each fullUrl has become."""
 
     request: Request
     entries: list[Entry]
@@ -55,11 +55,11 @@ def transaction(request: Request, entries: list[Entry], look: Look) -> list[byte
 def writer(
     request: Request, entries: list[Entry], known: Mapping[str, str]
 ) -> Callable[[], tuple[Plan, dict[int, Change]]]:
-    """A function for `store.in_transaction` that writes what the entries ask for, and returns the change for each
-    position that is neither a GET nor answered by a match.
+    """A function for `store.in_transaction` that writes what the entries ask for, and returns the change for
+    each position that is neither a GET nor answered by a match.
 
-    `known` says what fullUrls mean that are not among these entries. Raises BadRequest and Forbidden for what is
-    wrong whatever the data are.
+    `known` says what fullUrls mean that are not among these entries. Raises BadRequest and Forbidden for what
+    is wrong whatever the data are.
     """
     check_once_each(entries)
     for entry in entries:
@@ -90,7 +90,8 @@ def _turn(entry: Entry) -> int:
 
 
 def _write(plan: Plan, found: dict[int, list[Link]]) -> dict[int, Change]:
-    """Write what is to be written. Returns the change for each entry that is not answered by a match or a look."""
+    """Write what is to be written. Returns the change for each entry that is not answered by a match or a
+    look."""
     _match(plan)
     _assign_ids(plan)
     writing = [entry for entry in plan.entries if entry.position in plan.ids]
@@ -137,7 +138,8 @@ def _assign_ids(plan: Plan) -> None:
 
 
 def _resolve(plan: Plan, found: dict[int, list[Link]]) -> None:
-    """Set each link of the resources to what it means in this attempt; conditional ones are looked up together."""
+    """Set each link of the resources to what it means in this attempt; conditional ones are looked up
+    together."""
     places: dict[str, str] = {}
     for position, each in found.items():
         for link in each:

@@ -16,8 +16,8 @@ from fhir.store import Change, Current
 def update(request: Request) -> Answer:
     """200 with the new version, or 201 if this is a new resource under an id of the client's choice.
 
-    Content that is the same to the byte makes no new version. Raises BadRequest, Unprocessable, Forbidden, NotFound,
-    PreconditionFailed (If-Match), Conflict (others were faster, again and again).
+    Content that is the same to the byte makes no new version. Raises BadRequest, Unprocessable, Forbidden,
+    NotFound, PreconditionFailed (If-Match), Conflict (others were faster, again and again).
     """
     require(request.access, request.type, "u")
     resource = resource_body(request)
@@ -57,6 +57,6 @@ def check_update(request: Request, change: Change, current: Current | None) -> N
 
 
 def may_choose_ids(access: Access, resource_type: str) -> bool:
-    """Whether an update may create: not under rules that are limited to patients, whose callers would learn from the
-    answer which ids others use."""
+    """Whether an update may create: not under rules that are limited to patients, whose callers would learn
+    from the answer which ids others use."""
     return any(rule.patients is None for rule in access.rules_for(resource_type, "u"))

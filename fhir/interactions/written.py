@@ -28,7 +28,8 @@ def draft(
 
 
 def check_change(request: Request, letter: str, change: Change, current: Current) -> bool:
-    """Whether an existing resource is within reach of `letter` at all, which the caller answers with 404 if not.
+    """Whether an existing resource is within reach of `letter` at all, which the caller answers with 404 if
+    not.
 
     Raises Forbidden where it is, and the change would take it out of reach or touch another patient's record.
     """
@@ -50,7 +51,8 @@ def reaches(request: Request, letter: str, current: Current) -> bool:
 
 
 def answer(request: Request, change: Change, status: int) -> Answer:
-    """The answer about a written resource, with as much of it as Prefer asks for: all of it, if it says nothing.
+    """The answer about a written resource, with as much of it as Prefer asks for: all of it, if it says
+    nothing.
 
     https://hl7.org/fhir/R4/http.html#ops
     """

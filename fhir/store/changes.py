@@ -15,8 +15,8 @@ from fhir.indexing import IndexRows, index_rows
 
 @dataclass(frozen=True)
 class Current:
-    """A resource as it stands, locked by the transaction that asked. `number` is its row's, `text` empty if it is
-    deleted."""
+    """A resource as it stands, locked by the transaction that asked. `number` is its row's, `text` empty if
+    it is deleted."""
 
     type: str
     number: int
@@ -71,10 +71,11 @@ def draft(
     resource: dict[str, Any] | None,
     current: Current | None = None,
 ) -> Change:
-    """The change that gives a resource this content (None: that deletes it), stamped and indexed, not yet written.
+    """The change that gives a resource this content (None: that deletes it), stamped and indexed, not yet
+    written.
 
-    Whatever the resource says of its own id, version and time is overwritten. Content that is the same to the byte
-    changes nothing, and deleting what is deleted neither.
+    Whatever the resource says of its own id, version and time is overwritten. Content that is the same to the
+    byte changes nothing, and deleting what is deleted neither.
     Raises fhir.search.types.date.DateError for a date that no calendar has.
     """
     change = Change(resource_type, fhir_id, method, resource, current)
@@ -101,7 +102,10 @@ def _same(change: Change, current: Current) -> bool:
 
 
 def _stamp(resource: dict[str, Any], fhir_id: str, version: int, last_updated: int) -> dict[str, Any]:
-    """https://hl7.org/fhir/R4/resource.html#Meta: versionId and lastUpdated are the server's, the rest the client's."""
+    """versionId and lastUpdated are the server's, the rest of meta is the client's.
+
+    https://hl7.org/fhir/R4/resource.html#Meta
+    """
     own = {"versionId": str(version), "lastUpdated": instant(last_updated)}
     meta = {**own, **{key: value for key, value in resource.get("meta", {}).items() if key not in own}}
     head = {"resourceType": resource["resourceType"], "id": fhir_id, "meta": meta}

@@ -19,8 +19,9 @@ _left: dict[int, list[int]] = {}
 def next_numbers(count: int) -> list[int]:
     """`count` unused values for Resource.id, ascending.
 
-    PostgreSQL: cut from blocks that this process reserves with a sequence. SQLite: counted on from the highest,
-    which is right only inside a transaction that holds the write lock, as ours do from their beginning.
+    PostgreSQL: cut from blocks that this process reserves with a sequence. SQLite: counted on from the
+    highest, which is right only inside a transaction that holds the write lock, as ours do from their
+    beginning.
     """
     if connection.vendor != "postgresql":
         return _counted_on(count)

@@ -76,11 +76,12 @@ def versions(
     only: int | None = None,
     since: int = 0,
 ) -> list[Version] | None:
-    """The versions that this access may see, newest first, or None if the resource itself is out of its reach.
+    """The versions that this access may see, newest first, or None if the resource itself is out of its
+    reach.
 
-    Each is judged on its own content, and the resource on what it is now (or was last, if it is deleted). `before`
-    leaves out that version and all above it, `only` all but that one, `since` all older than these microseconds.
-    A deletion is shown where the version that it ended is.
+    Each is judged on its own content, and the resource on what it is now (or was last, if it is deleted).
+    `before` leaves out that version and all above it, `only` all but that one, `since` all older than these
+    microseconds. A deletion is shown where the version that it ended is.
     """
     current = read(access, resource_type, fhir_id)
     if current is None:
@@ -104,7 +105,8 @@ def _content(resource_type: str, version: Version) -> IndexRows:
 
 
 def last_content(resource_type: str, fhir_id: str) -> IndexRows | None:
-    """The index rows of what a deleted resource was before, None if there is no such thing. For decisions only."""
+    """The index rows of what a deleted resource was before, None if there is no such thing. For decisions
+    only."""
     last = next((version for version in _past(resource_type, fhir_id) if not version.deleted), None)
     return _content(resource_type, last) if last else None
 
@@ -113,7 +115,8 @@ def _past(resource_type: str, fhir_id: str) -> list[Version]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT v.version, v.last_updated, v.method, v.deleted, v.text FROM fhir_resourceversion v "
-            "JOIN fhir_resource r ON r.id = v.resource_id WHERE r.type = %s AND r.fhir_id = %s ORDER BY v.version DESC",
+            "JOIN fhir_resource r ON r.id = v.resource_id WHERE r.type = %s AND r.fhir_id = %s "
+            "ORDER BY v.version DESC",
             (resource_type, fhir_id),
         )
         return [_version(row) for row in cursor.fetchall()]

@@ -1,4 +1,5 @@
-"""The SQL that writes changes: for PostgreSQL one statement for any number of them, for SQLite one for each table."""
+"""The SQL that writes changes: for PostgreSQL one statement for any number of them, for SQLite one for each
+table."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _KEEP = (
 
 
 def _array_statement(alive: str) -> str:
-    """One statement that keeps superseded versions, writes resources and adds index rows, if the guard holds."""
+    """One statement that keeps superseded versions, writes resources and adds index rows, if the guard
+    holds."""
     parts = [
         f"g AS MATERIALIZED (SELECT {alive} AS alive)",
         f"v AS ({_KEEP}, g WHERE g.alive AND o.id = ANY(%s::bigint[]))",
@@ -55,7 +57,8 @@ _REMOVAL = _removal_statement()
 
 
 def write(alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows) -> None:
-    """Keep the superseded versions of these row numbers, write the resources' rows, remove and add index rows.
+    """Keep the superseded versions of these row numbers, write the resources' rows, remove and add index
+    rows.
 
     Raises AccessLapsed, and then nothing may be committed, where the condition `alive` does not hold.
     """

@@ -1,7 +1,7 @@
 """The columns of our tables, and the SQL that writes and removes many of their rows in one statement.
 
-On PostgreSQL rows travel as one array for each column, written as array literals: the text of a statement, and the
-types of its parameters, are then the same for one row and for thousands, and it is prepared once.
+On PostgreSQL rows travel as one array for each column, written as array literals: the text of a statement,
+and the types of its parameters, are then the same for one row and for thousands, and it is prepared once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Table:
 
     def removal(self) -> str:
         """SQLite: delete the row with this key."""
-        return f"DELETE FROM {self.name} WHERE {' AND '.join(f'{name} = %s' for name, _ in self.columns[: self.key])}"  # noqa: S608
+        match = " AND ".join(f"{name} = %s" for name, _ in self.columns[: self.key])
+        return f"DELETE FROM {self.name} WHERE {match}"  # noqa: S608
 
 
 _SHARED = (("hash", "bigint"), ("patient", "bigint"), ("date", "bigint"), ("resource_id", "bigint"))

@@ -14,12 +14,14 @@ from fhir.outcome import Conflict
 Result = TypeVar("Result")
 
 ATTEMPTS = 8
-# Deadlock, serialisation failure, unique key taken meanwhile: https://www.postgresql.org/docs/15/errcodes-appendix.html
+# Deadlock, serialisation failure, unique key taken meanwhile:
+# https://www.postgresql.org/docs/15/errcodes-appendix.html
 _PASSING = frozenset({"40P01", "40001", "23505"})
 
 
 def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -> Result:
-    """The result of `work`, done in a transaction: on SQLite one that holds the write lock from its beginning.
+    """The result of `work`, done in a transaction: on SQLite one that holds the write lock from its
+    beginning.
 
     Tried up to eight times where the database ends it because of others (so `work` must bear repeating); then
     Conflict is raised. `one_statement` says that `work` writes with one statement, which PostgreSQL makes a

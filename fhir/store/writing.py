@@ -53,8 +53,10 @@ def _locked_rows(cursor: Any, addresses: Sequence[tuple[str, str]]) -> list[tupl
     columns = "r.type, r.fhir_id, r.id, r.version, r.last_updated, r.deleted, r.text"
     if connection.vendor == "postgresql":
         cursor.execute(
-            f"SELECT {columns} FROM unnest(%s::text[], %s::text[]) AS w(type, fhir_id) JOIN fhir_resource r "  # noqa: S608
-            'ON r.type = w.type COLLATE "C" AND r.fhir_id = w.fhir_id COLLATE "C" ORDER BY r.id FOR UPDATE OF r',
+            f"SELECT {columns} FROM unnest(%s::text[], %s::text[]) AS w(type, fhir_id) "  # noqa: S608
+            "JOIN fhir_resource r "
+            'ON r.type = w.type COLLATE "C" AND r.fhir_id = w.fhir_id COLLATE "C" '
+            "ORDER BY r.id FOR UPDATE OF r",
             [text_array(part) for part in zip(*addresses, strict=True)],
         )
         return list(cursor.fetchall())
@@ -68,8 +70,9 @@ def _locked_rows(cursor: Any, addresses: Sequence[tuple[str, str]]) -> list[tupl
 def apply(access: Access, changes: Sequence[Change]) -> None:
     """Write the changes that change something: all, or none if an exception leaves this function.
 
-    Only inside `transaction`, and not twice for one resource. Superseded versions are kept, index rows follow.
-    Raises AccessLapsed, and IntegrityError where somebody else has made a resource with the same id meanwhile.
+    Only inside `transaction`, and not twice for one resource. Superseded versions are kept, index rows
+    follow. Raises AccessLapsed, and IntegrityError where somebody else has made a resource with the same id
+    meanwhile.
     """
     real = [change for change in changes if change.changed]
     new = [change for change in real if change.current is None]

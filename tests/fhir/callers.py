@@ -55,13 +55,16 @@ class Caller:
         return cls(Access(EVERYTHING.rules, guard=Guard(sql, (), renew)))
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The response to a request below the FHIR base (a path from / on is taken as it is). A body is sent as FHIR's JSON, bytes as they are."""
+        """The response to a request below the FHIR base (a path from / on is taken as it is). A body is sent
+        as FHIR's JSON, bytes as they are."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         kind = headers.pop("content_type", "application/fhir+json")
         known = {"Authorization": self.header} if self.header else {}
         sent = {**known, **{name.replace("_", "-"): value for name, value in headers.items()}}
         with override_settings(REST_FRAMEWORK=_AUTHENTICATION):
-            return self.client.generic(method, path if path.startswith("/") else f"/fhir/{path}", data, kind, headers=sent)
+            return self.client.generic(
+                method, path if path.startswith("/") else f"/fhir/{path}", data, kind, headers=sent
+            )
 
     def get(self, path: str, **headers: str) -> Any:
         """GET."""

@@ -33,7 +33,8 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 def race() -> str:
-    """Each thread adds names to one Patient, reading it anew whenever its version was no longer the current one."""
+    """Each thread adds names to one Patient, reading it anew whenever its version was no longer the current
+    one."""
     from tests.fhir.callers import everyone
 
     api = everyone()
@@ -69,12 +70,15 @@ def create_once(barrier: threading.Barrier) -> int:
 
     given = {"resourceType": "Organization", "identifier": [{"system": "urn:x", "value": "1"}]}
     barrier.wait()
-    status: int = everyone().send("POST", "Organization", given, If_None_Exist="identifier=urn:x|1").status_code
+    status: int = (
+        everyone().send("POST", "Organization", given, If_None_Exist="identifier=urn:x|1").status_code
+    )
     return status
 
 
 def crossing(thread: int) -> int:
-    """The worst status of transactions that change the same two resources, some in one order, some in the other."""
+    """The worst status of transactions that change the same two resources, some in one order, some in the
+    other."""
     from tests.fhir.callers import everyone
 
     worst = 200
@@ -83,7 +87,11 @@ def crossing(thread: int) -> int:
         entries = [
             {
                 "request": {"method": "PUT", "url": f"Patient/{name}"},
-                "resource": {"resourceType": "Patient", "id": name, "name": [{"family": f"{thread}.{number}"}]},
+                "resource": {
+                    "resourceType": "Patient",
+                    "id": name,
+                    "name": [{"family": f"{thread}.{number}"}],
+                },
             }
             for name in names
         ]

@@ -28,7 +28,10 @@ def test_a_bad_entry_does_not_keep_others_from_being_carried_out(api: Caller) ->
     answers = _batch(
         api,
         {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}},
-        {"resource": {"resourceType": "Patient", "gender": "x"}, "request": {"method": "POST", "url": "Patient"}},
+        {
+            "resource": {"resourceType": "Patient", "gender": "x"},
+            "request": {"method": "POST", "url": "Patient"},
+        },
         _get("Patient/a"),
         _get("Patient/nobody"),
         _get("Patient/a/_history"),
@@ -65,12 +68,15 @@ def test_if_none_match_of_an_entry_spares_the_content(api: Caller) -> None:
 
 
 def test_a_token_that_ends_on_the_way_stops_the_entries_behind_it_and_repeats_none(api: Caller) -> None:
-    """The guard says how many patients there may be, and renewal fails: from the third entry on nothing is written."""
+    """The guard says how many patients there may be, and renewal fails: from the third entry on nothing is
+    written."""
 
     def renew() -> Access:
         raise Unauthorized("It was revoked.")
 
-    caller = Caller(Access(EVERYTHING.rules, guard=Guard("(SELECT COUNT(*) FROM fhir_resource) < 2", (), renew)))
+    caller = Caller(
+        Access(EVERYTHING.rules, guard=Guard("(SELECT COUNT(*) FROM fhir_resource) < 2", (), renew))
+    )
     entry = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
     statuses = [answer["response"]["status"][:3] for answer in _batch(caller, *[entry] * 4)]
     assert statuses == ["201", "201", "401", "401"]

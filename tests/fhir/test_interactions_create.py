@@ -32,7 +32,11 @@ def test_a_created_resource_has_an_id_a_version_and_a_time_of_the_servers(api: C
 
 @pytest.mark.parametrize(
     ("wish", "kind"),
-    [("return=minimal", None), ("return=OperationOutcome", "OperationOutcome"), ("return=representation", "Patient")],
+    [
+        ("return=minimal", None),
+        ("return=OperationOutcome", "OperationOutcome"),
+        ("return=representation", "Patient"),
+    ],
 )
 @pytest.mark.requirement("https://hl7.org/fhir/R4/http.html#ops")
 def test_prefer_says_what_comes_back(api: Caller, wish: str, kind: str | None) -> None:
@@ -46,7 +50,9 @@ def test_prefer_says_what_comes_back(api: Caller, wish: str, kind: str | None) -
 
 
 def test_a_resource_that_breaks_r4_is_refused_with_the_element(api: Caller) -> None:
-    response = api.send("POST", "Patient", {"resourceType": "Patient", "gender": "x", "birthDate": "2001-02-30"})
+    response = api.send(
+        "POST", "Patient", {"resourceType": "Patient", "gender": "x", "birthDate": "2001-02-30"}
+    )
     assert response.status_code == 422
     places = {place for issue in response.json()["issue"] for place in issue["expression"]}
     assert places == {"Patient.gender", "Patient.birthDate"}
@@ -110,7 +116,9 @@ def test_a_patients_rule_creates_in_the_own_compartment_only(api: Caller) -> Non
 
     def observation(subject: str, **more: Any) -> int:
         given = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, **more}
-        status: int = caller.send("POST", "Observation", {**given, "subject": {"reference": subject}}).status_code
+        status: int = caller.send(
+            "POST", "Observation", {**given, "subject": {"reference": subject}}
+        ).status_code
         return status
 
     assert observation(f"Patient/{mine}") == 201

@@ -82,7 +82,9 @@ def test_the_tag_goes_before_the_date(api: Caller) -> None:
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("address", ["Patient/unknown", "Patient/%00", "Patient/a%20b", "Patient/" + "x" * 65])
+@pytest.mark.parametrize(
+    "address", ["Patient/unknown", "Patient/%00", "Patient/a%20b", "Patient/" + "x" * 65]
+)
 def test_an_id_that_nobody_has_is_not_found(api: Caller, address: str) -> None:
     response = api.get(address)
     assert response.status_code == 404

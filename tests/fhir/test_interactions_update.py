@@ -135,7 +135,9 @@ def test_a_patients_rule_cannot_tell_a_foreign_id_from_a_free_one(api: Caller) -
         "code": {"text": "x"},
         "subject": {"reference": f"Patient/{mine}"},
     }
-    api.send("PUT", "Observation/taken", {**given, "id": "taken", "subject": {"reference": f"Patient/{other}"}})
+    api.send(
+        "PUT", "Observation/taken", {**given, "id": "taken", "subject": {"reference": f"Patient/{other}"}}
+    )
     api.send("PUT", "Observation/gone", {**given, "id": "gone", "subject": {"reference": f"Patient/{other}"}})
     api.send("DELETE", "Observation/gone")
     caller = for_patients(mine)

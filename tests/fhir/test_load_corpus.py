@@ -20,7 +20,9 @@ def _load(*options: str) -> Counter[str]:
     call_command("load_fhir", str(folder() / "synthea" / "v2.7-uscore"), *options, stdout=out)
     head, *lines = out.getvalue().splitlines()
     sums = next(line.split()[1:] for line in lines if line.startswith("all "))
-    return Counter({name: int(number.replace(",", "")) for name, number in zip(head.split(), sums, strict=True)})
+    return Counter(
+        {name: int(number.replace(",", "")) for name, number in zip(head.split(), sums, strict=True)}
+    )
 
 
 def test_all_records_are_loaded_and_again_as_post_demands() -> None:

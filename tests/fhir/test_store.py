@@ -96,7 +96,12 @@ def test_texts_with_quotes_backslashes_and_braces_come_back() -> None:
 
 @pytest.mark.django_db
 def test_after_any_change_the_index_is_that_of_the_new_content() -> None:
-    others = {**OBSERVATION, "subject": {"reference": "Patient/b"}, "effectiveDateTime": "2025", "status": "amended"}
+    others = {
+        **OBSERVATION,
+        "subject": {"reference": "Patient/b"},
+        "effectiveDateTime": "2025",
+        "status": "amended",
+    }
     _write(("o", OBSERVATION))
     first = _index()
     _write(("o", others))
@@ -110,7 +115,8 @@ def test_after_any_change_the_index_is_that_of_the_new_content() -> None:
 
 @pytest.mark.django_db
 def test_rows_that_differ_outside_their_key_follow_the_content_too() -> None:
-    """The end of the period is in the token rows, the unit in the quantity rows; neither is part of the key."""
+    """The end of the period is in the token rows, the unit in the quantity rows; neither is part of the
+    key."""
     period = {**OBSERVATION, "effectivePeriod": {"start": "2026-03-01", "end": "2026-03-02"}}
     del period["effectiveDateTime"]
     longer = {**period, "effectivePeriod": {"start": "2026-03-01", "end": "2026-03-09"}}
@@ -186,7 +192,8 @@ def _failing(times: int, sqlstate: str, kind: type[Exception]) -> Callable[[], s
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("sqlstate", "kind"), [("40P01", OperationalError), ("40001", OperationalError), ("23505", IntegrityError)]
+    ("sqlstate", "kind"),
+    [("40P01", OperationalError), ("40001", OperationalError), ("23505", IntegrityError)],
 )
 def test_what_others_have_spoilt_is_tried_again(sqlstate: str, kind: type[Exception]) -> None:
     assert store.in_transaction(_failing(3, sqlstate, kind)) == "done"
@@ -202,10 +209,13 @@ def test_other_errors_of_the_database_are_not_repeated() -> None:
 
 @pytest.mark.requirement("https://hl7.org/fhir/R4/http.html#concurrency")
 def test_parallel_updates_lose_none_on_sqlite(tmp_path: Path) -> None:
-    """In a process of its own, on a file: threads cannot share a database in memory as workers share a file."""
+    """In a process of its own, on a file: threads cannot share a database in memory as workers share a
+    file."""
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'race.sqlite3'}"}
     command = [sys.executable, "-m", "tests.fhir.racing"]
-    done = subprocess.run(command, cwd=site.BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=site.BASE_DIR, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == racing.WANTED, done.stderr
 
 

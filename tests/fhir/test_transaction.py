@@ -102,7 +102,9 @@ def test_absolute_and_relative_references_within_the_bundle_are_followed(api: Ca
         _entry("POST", "Patient", _patient(), fullUrl=f"{base}/Patient/7"),
         _entry("POST", "Observation", _observation("Patient/7"), fullUrl=f"{base}/Observation/1"),
         _entry("POST", "Observation", _observation(f"{base}/Patient/7"), fullUrl="urn:uuid:" + "1" * 8),
-        _entry("POST", "Observation", _observation("Patient/7"), fullUrl="https://third.example/Observation/1"),
+        _entry(
+            "POST", "Observation", _observation("Patient/7"), fullUrl="https://third.example/Observation/1"
+        ),
     )
     addresses = [_address(answer) for answer in response.json()["entry"]]
     subjects = [api.get(address).json()["subject"]["reference"] for address in addresses[1:]]
@@ -140,7 +142,9 @@ def test_a_conditional_reference_becomes_the_one_match(api: Caller) -> None:
         ("Practitioner?", 422),
     ],
 )
-def test_a_conditional_reference_without_one_match_stops_all(api: Caller, reference: str, status: int) -> None:
+def test_a_conditional_reference_without_one_match_stops_all(
+    api: Caller, reference: str, status: int
+) -> None:
     for _ in range(2):
         api.create(
             {
@@ -154,7 +158,9 @@ def test_a_conditional_reference_without_one_match_stops_all(api: Caller, refere
     response = _send(api, _entry("POST", "Patient", _patient()), _entry("POST", "Observation", given))
     assert response.status_code == status
     if status == 412:
-        assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.performer[0].reference"]
+        assert response.json()["issue"][0]["expression"] == [
+            "Bundle.entry[1].resource.performer[0].reference"
+        ]
     assert Resource.objects.count() == before
 
 
@@ -219,7 +225,10 @@ def test_one_bad_entry_stops_all_and_is_named(api: Caller, bad: Entry, status: i
 @pytest.mark.parametrize(
     "twice",
     [
-        (_entry("PUT", "Patient/a", _patient(id="a")), _entry("PUT", "Patient/a", _patient(id="a", active=True))),
+        (
+            _entry("PUT", "Patient/a", _patient(id="a")),
+            _entry("PUT", "Patient/a", _patient(id="a", active=True)),
+        ),
         (_entry("PUT", "Patient/a", _patient(id="a")), _entry("DELETE", "Patient/a")),
         (_entry("POST", "Patient", _patient(), fullUrl="urn:uuid:a"),) * 2,
     ],
@@ -246,7 +255,9 @@ def test_prefer_says_what_the_answers_carry(api: Caller, wish: str, key: str) ->
 
 def test_searches_see_what_the_transaction_wrote(api: Caller) -> None:
     response = _send(
-        api, _entry("GET", "Patient?family=Byron"), _entry("POST", "Patient", _patient(name=[{"family": "Byron"}]))
+        api,
+        _entry("GET", "Patient?family=Byron"),
+        _entry("POST", "Patient", _patient(name=[{"family": "Byron"}])),
     )
     assert response.json()["entry"][0]["resource"]["total"] == 1
 
@@ -269,13 +280,17 @@ def test_what_is_no_bundle_is_refused_at_the_base(api: Caller) -> None:
     assert api.send("POST", "", _patient()).status_code == 422
 
 
-@pytest.mark.requirement("https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html#batches-and-transactions")
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html#batches-and-transactions"
+)
 def test_a_scope_that_lacks_one_entrys_right_stops_the_transaction(api: Caller) -> None:
     mine = api.create(_patient())["id"]
     caller = for_patients(mine, letters="rs")
     before = Resource.objects.count()
     response = _send(
-        caller, _entry("GET", f"Patient/{mine}"), _entry("POST", "Observation", _observation(f"Patient/{mine}"))
+        caller,
+        _entry("GET", f"Patient/{mine}"),
+        _entry("POST", "Observation", _observation(f"Patient/{mine}")),
     )
     assert response.status_code == 403
     assert response.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]

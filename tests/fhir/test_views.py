@@ -1,4 +1,5 @@
-"""What HTTP adds to interactions: who is calling, formats, methods, sizes, and an OperationOutcome for every error."""
+"""What HTTP adds to interactions: who is calling, formats, methods, sizes, and an OperationOutcome for every
+error."""
 
 import json
 import logging
@@ -35,7 +36,9 @@ def test_without_a_token_nothing_is_answered_but_the_challenge(api: Caller, path
     assert _code(response) == "login"
 
 
-@pytest.mark.parametrize("path", ["", "Nothing/1", "patient/1", "Patient/1/_other", "Patient/1/2/3/4", "$everything/x"])
+@pytest.mark.parametrize(
+    "path", ["", "Nothing/1", "patient/1", "Patient/1/_other", "Patient/1/2/3/4", "$everything/x"]
+)
 def test_an_unknown_address_is_answered_in_fhir_too(api: Caller, path: str) -> None:
     response = api.get(path)
     assert response.status_code == (405 if path == "" else 404)
@@ -101,14 +104,18 @@ def test_answers_are_json_or_refused(api: Caller, accept: str, query: str, statu
 
 
 def test_pretty_text_is_indented_and_keeps_digits(api: Caller) -> None:
-    text = b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.50}}'
+    text = (
+        b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.50}}'
+    )
     stored = api.send("POST", "Observation", text).json()
     response = api.get(f"Observation/{stored['id']}?_pretty=true")
     assert b'\n  "resourceType": "Observation"' in response.content
     assert b": 1.50\n" in response.content
 
 
-@pytest.mark.parametrize("kind", ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", "x"])
+@pytest.mark.parametrize(
+    "kind", ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", "x"]
+)
 def test_a_body_that_is_not_json_is_refused_by_its_name(api: Caller, kind: str) -> None:
     response = api.send("POST", "Patient", b"<Patient/>", content_type=kind)
     assert response.status_code == 415

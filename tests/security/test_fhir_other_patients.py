@@ -1,4 +1,5 @@
-"""A token of one patient asks for another's data, at every door of the repository; and for what belongs to nobody."""
+"""A token of one patient asks for another's data, at every door of the repository; and for what belongs to
+nobody."""
 
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_another_patients_data_are_not_there_in_a_batch(clinic: dict[str, str]) 
     entries = [{"request": {"method": "GET", "url": door}} for door in doors]
     entries += [
         {"request": {"method": "DELETE", "url": doors[3]}},
-        {"request": {"method": "PUT", "url": doors[3]}, "resource": foreign},  # type: ignore[dict-item]
+        {"request": {"method": "PUT", "url": doors[3]}, "resource": foreign},
     ]
     answers = caller.send("POST", "", {**HISTORY_BUNDLE, "entry": entries}).json()["entry"]
     assert {answer["response"]["status"][:3] for answer in answers} == {"404"}
@@ -144,7 +145,10 @@ def test_no_rule_at_all_sees_nothing_but_the_own_fhir_user(clinic: dict[str, str
 
 def test_another_servers_patient_with_the_same_id_gives_no_access(clinic: dict[str, str]) -> None:
     stored = everyone().create(
-        {**_observation("x"), "subject": {"reference": f"https://elsewhere.example/fhir/Patient/{clinic['mine']}"}}
+        {
+            **_observation("x"),
+            "subject": {"reference": f"https://elsewhere.example/fhir/Patient/{clinic['mine']}"},
+        }
     )
     assert for_patients(clinic["mine"]).get(f"Observation/{stored['id']}").status_code == 404
 
@@ -167,21 +171,31 @@ def test_a_binary_is_seen_where_its_security_context_is(clinic: dict[str, str]) 
         return stored
 
     caller = for_patients(clinic["mine"])
-    reached = [f"Patient/{clinic['mine']}", f"Observation/{clinic['own']}", f"Practitioner/{clinic['doctor']}"]
-    refused = [None, f"Patient/{clinic['other']}", f"Observation/{clinic['foreign']}", f"Group/{clinic['group']}"]
+    reached = [
+        f"Patient/{clinic['mine']}",
+        f"Observation/{clinic['own']}",
+        f"Practitioner/{clinic['doctor']}",
+    ]
+    refused: list[str | None] = [
+        None,
+        f"Patient/{clinic['other']}",
+        f"Observation/{clinic['foreign']}",
+        f"Group/{clinic['group']}",
+    ]
     for context in reached:
         for door in _doors("Binary", binary(context)):
             assert caller.get(door).status_code == 200, context
-    for context in refused:
-        for door in _doors("Binary", binary(context)):
-            assert caller.get(door).status_code == 404, context
+    for foreign in refused:
+        for door in _doors("Binary", binary(foreign)):
+            assert caller.get(door).status_code == 404, foreign
     without_observations = for_patients(clinic["mine"], types=frozenset({"Binary", "Patient"}))
     assert without_observations.get(f"Binary/{binary(reached[0])}").status_code == 200
     assert without_observations.get(f"Binary/{binary(reached[1])}").status_code == 404
 
 
 def test_an_if_none_exist_does_not_tell_of_others(clinic: dict[str, str]) -> None:
-    """The same condition is met by a foreign resource: it must not count, for a match would prove that it exists."""
+    """The same condition is met by a foreign resource: it must not count, for a match would prove that it
+    exists."""
     named = {"identifier": [{"system": "urn:x", "value": "1"}]}
     everyone().create(_observation(clinic["other"], **named))
     caller = for_patients(clinic["mine"])

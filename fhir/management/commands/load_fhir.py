@@ -20,9 +20,9 @@ class Command(BaseCommand):
     """Loads Bundles, NDJSON and single resources, plain or .gz, and says what became of them."""
 
     help = (
-        "Loads Bundles (transaction, batch, collection), NDJSON and single resources, plain or .gz. Files named 0-… "
-        "come first. A transaction is loaded as a whole or not at all. Resources without a request of their own keep "
-        "their id. Exit code 1 if anything was refused."
+        "Loads Bundles (transaction, batch, collection), NDJSON and single resources, plain or .gz. "
+        "Files named 0-… come first. A transaction is loaded as a whole or not at all. "
+        "Resources without a request of their own keep their id. Exit code 1 if anything was refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
