@@ -201,6 +201,9 @@ def _scope_faults(application: Application) -> Iterator[str]:
         for text in getattr(application, name).split():
             if parse_scope(text) is None:
                 yield f"{name}: {text[:100]} is not a scope."
+    may_ask_about_any = application.introspection == Application.Introspection.ANY
+    if "introspection" in application.scope.split() and not may_ask_about_any:
+        yield "scope: introspection is only for clients that may ask about any client's tokens."
     if not application.scope.split():
         yield "scope: is missing; the app could ask for nothing."
     for text in set(application.auto_approved_scope.split()) - set(application.scope.split()):

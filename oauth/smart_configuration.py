@@ -95,13 +95,14 @@ CAPABILITIES: dict[str, Callable[[Server], bool]] = {
     "context-style": lambda server: bool(_url("launch:style", digest="0")),
     "context-ehr-patient": lambda server: server.mounts("launch:portal"),
     "context-ehr-encounter": lambda server: server.mounts("launch:portal"),
-    "context-standalone-patient": lambda server: server.mounts("oauth:authorize"),
-    "context-standalone-encounter": lambda server: server.mounts("launch:encounter_picker"),
+    "context-standalone-patient": lambda server: bool(_url("oauth:pick-patient", request_id="x")),
+    "context-standalone-encounter": lambda server: bool(_url("oauth:pick-encounter", request_id="x")),
     "permission-offline": lambda server: server.gives("offline_access"),
     "permission-online": lambda server: server.gives("online_access"),
     "permission-patient": lambda server: server.gives_context("patient"),
     "permission-user": lambda server: server.gives_context("user"),
     "permission-v1": lambda server: server.gives_context("patient"),
+    # Version 2.2.0 means scopes with a query part by it.
     "permission-v2": lambda server: catalogue.is_enforced(GRANULAR),
 }
 

@@ -67,6 +67,7 @@ def test_a_confidential_client_may_ask_about_its_own_tokens_unless_told_otherwis
         ({"scope": ""}, "scope"),
         ({"scope": "patient/Patient."}, "scope"),
         ({"scope": ["openid"]}, "scope"),
+        ({"scope": "openid introspection"}, "scope"),
         ({"auto_approved_scope": "user/*.rs"}, "auto_approved_scope"),
         ({"application_type": "toaster"}, "application_type"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "token_endpoint_auth_method"),

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from oauth import smart_configuration
+from oauth import catalogue, smart_configuration
 from oauth.models import Scope
+from oauth.scopes import parse_scopes
 from tests.oauth.issuing import make_key
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,7 @@ def test_the_capabilities_are_those_that_work(client: Client) -> None:
         "context-ehr-patient",
         "context-ehr-encounter",
         "context-standalone-patient",
+        "context-standalone-encounter",
         "permission-offline",
         "permission-online",
         "permission-patient",
@@ -82,6 +84,14 @@ def test_the_capabilities_are_those_that_work(client: Client) -> None:
         "permission-v1",
     } <= set(capabilities)
     assert "client-confidential-asymmetric" not in capabilities
+
+
+@pytest.mark.requirement(f"{CONFORMANCE}#capabilities")
+def test_granular_scopes_are_claimed_exactly_as_long_as_they_are_granted(client: Client) -> None:
+    asked = parse_scopes("patient/Observation.rs?category=laboratory") or ()
+    allowed = parse_scopes("patient/*.rs") or ()
+    claimed = "permission-v2" in read(client, SMART)["capabilities"]
+    assert claimed == bool(catalogue.grantable(asked, allowed))
 
 
 def test_a_scope_switched_off_leaves_the_documents_with_the_capability_that_needs_it(client: Client) -> None:
