@@ -25,6 +25,8 @@ class SignInForm(LabelledForm, LoginForm):  # type: ignore[misc]  # allauth ship
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name = self.fields["login"]
+        # An app may say who it expects: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+        name.initial = self.request.session.get("login_hint", "") if self.request else ""
         name.label = "User name"
         name.widget.attrs |= {"autofocus": True, "autocapitalize": "none", "spellcheck": "false"}
 

@@ -134,5 +134,5 @@ def drop_encounter_scope(stored: AuthorizationRequest) -> None:
 
 
 def _consent_step(stored: AuthorizationRequest, user: User) -> Step:
-    consent = consenting.remembered(stored, user)
+    consent = consenting.remembered(stored, user) or consenting.approved_in_advance(stored, user)
     return AskConsent() if consent is None else GiveCode(consent)

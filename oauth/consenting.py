@@ -63,6 +63,13 @@ def remembered(stored: AuthorizationRequest, user: User) -> Consent | None:
     return None
 
 
+def approved_in_advance(stored: AuthorizationRequest, user: User) -> Consent | None:
+    """The consent to a request that has nothing to show: staff approved all of it when they registered the client."""
+    if "consent" in stored.prompt or not _remembers(stored.application) or lines(stored):
+        return None
+    return record(stored, user, parse_scopes(stored.scope) or ())
+
+
 def record(stored: AuthorizationRequest, user: User, granted: tuple[Scope, ...]) -> Consent:
     """Keep what was consented to: one row per client, person and patient, which grows and shrinks with each answer."""
     asked = parse_scopes(stored.scope) or ()

@@ -13,7 +13,7 @@ VERBS = {"c": "add", "r": "read", "u": "change", "d": "delete", "s": "search"}
 NAMED = {
     "openid": "Know that it is you who signed in",
     "fhirUser": "Know which record on this server is yours",
-    "profile": "See your name and user name",
+    "profile": "See your name, user name and e-mail address",
     "email": "See your e-mail address",
     "offline_access": "Keep this access when you are away, until you revoke it",
     "online_access": "Keep this access while you stay signed in",

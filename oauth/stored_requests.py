@@ -67,7 +67,7 @@ def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
     """
     stored = (
         AuthorizationRequest.objects.select_related("application", "user", "launch_context")
-        .filter(pk=request_id if request_id.isascii() else "")
+        .filter(pk=request_id if request_id.isprintable() else "")
         .first()
     )
     binding = request.session.get(_BINDING, "")

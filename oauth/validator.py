@@ -15,6 +15,7 @@ from oauth.access_token import signer_for
 from oauth.catalogue import grantable
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
+from oauth.server import REFRESH_SCOPES
 from oauth.scopes import implies, parse_scope, parse_scopes, to_text
 
 
@@ -100,7 +101,10 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
         if row is None:
             description = "The refresh token is unknown, expired, used, revoked, or no longer permitted."
             raise errors.InvalidGrantError(description=description, request=request)
-        return self._restore(request, row)
+        self._restore(request, row)
+        if not REFRESH_SCOPES.intersection(request.scopes):
+            raise errors.InvalidGrantError(description="Access without the person is over.", request=request)
+        return True
 
     def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> str:
         """What the refresh token still stands for: a scope that was switched off since is not given anew."""

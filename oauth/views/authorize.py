@@ -35,6 +35,7 @@ from oauth.scopes import LaunchScope, Scope, parse_scopes, to_text
 from oauth.stored_requests import LaunchTakenError, RefusedError, finish, load, store
 
 _LONGEST_QUERY = 4 * MAX_LENGTH
+_LONGEST_HINT = 150
 
 
 @csrf_exempt  # an app's form has no token of ours; nothing happens here but a redirect
@@ -156,8 +157,7 @@ def _sign_in(request: HttpRequest, stored: AuthorizationRequest, step: SignIn) -
     """To the sign-in page, which comes back here. It learns the request's id and the app's name."""
     stored.sign_in_shown = True
     stored.save(update_fields=["sign_in_shown"])
-    if hint := stored.one("login_hint"):
-        request.session["login_hint"] = hint[:150]
+    request.session["login_hint"] = stored.one("login_hint")[:_LONGEST_HINT]
     back = reverse("oauth:resume", args=[stored.pk])
     request.session[SIGN_IN_FOR] = {"next": back, "app": stored.application.name}
     page = reverse("account_reauthenticate") if step.again else resolve_url(settings.LOGIN_URL)

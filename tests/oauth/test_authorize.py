@@ -328,3 +328,37 @@ def test_max_age_asks_for_the_password_again_only_where_it_is_older() -> None:
     again = flow.authorize(max_age="60")
     assert again.request["PATH_INFO"] == "/accounts/reauthenticate/"  # type: ignore[attr-defined]
     assert answer_of(flow.authorize(max_age="60", prompt="none"))["error"] == "login_required"
+
+
+def test_login_hint_fills_in_the_user_name() -> None:
+    client, _ = make_client()
+    page = Flow(client, None).authorize(login_hint='ada"><script>')
+    assert 'value="ada&quot;&gt;&lt;script&gt;"' in page.content.decode()
+    assert "<script>" not in page.content.decode()
+
+
+@pytest.mark.parametrize("request_id", ["x", "x%00", "x" * 3000, "%ff", "..%2f", "é"])
+@pytest.mark.parametrize("page", ["", "/consent", "/patient", "/encounter"])
+def test_an_unknown_request_id_is_a_calm_page(request_id: str, page: str) -> None:
+    browser = Browser()
+    browser.force_login(make_user())
+    assert browser.get(f"/oauth/authorize/{request_id}{page}").status_code in (400, 404)
+
+
+def test_resource_indicators_change_nothing() -> None:
+    client, _ = make_client()
+    result = run_authorization_code(client, make_user(), "openid", resource="https://elsewhere.example.org/")
+    answer = Browser().get("/oauth/userinfo", headers=result.bearer)
+    assert answer.status_code == 200
+
+
+def test_the_toolkits_lax_defaults_are_not_ours(settings: Any) -> None:
+    ours = settings.OAUTH2_PROVIDER
+    assert ours["ACCESS_TOKEN_EXPIRE_SECONDS"] <= 3600
+    assert ours["REFRESH_TOKEN_EXPIRE_SECONDS"] is not None
+    assert ours["REFRESH_TOKEN_REUSE_PROTECTION"] is True
+    assert ours["PKCE_REQUIRED"] is True
+    assert ours["AUTHORIZATION_CODE_EXPIRE_SECONDS"] <= 60
+    gates = [value for name, value in ours.items() if name.startswith("COMPLIANT_BCP_RFC9700")]
+    assert len(gates) >= 9
+    assert all(gates)

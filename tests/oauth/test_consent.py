@@ -231,3 +231,13 @@ def test_an_old_request_does_not_use_a_consent_for_another_patient() -> None:
     user.refresh_from_db()
     assert Flow(client, user, scope="patient/*.rs").authorize().status_code == 200
     assert AuthorizationRequest.objects.latest("created").launch_context.patient == "p2"  # type: ignore[union-attr]
+
+
+def test_a_request_approved_in_advance_as_a_whole_is_not_asked_and_still_recorded() -> None:
+    client, _ = make_client(auto_approved_scope="openid patient/*.rs")
+    user = make_user()
+    answer = answer_of(Flow(client, user, scope="openid patient/Observation.rs").authorize())
+    assert answer["code"]
+    assert Consent.objects.get().scope == "openid patient/Observation.rs"
+    page = Flow(client, user, scope="openid patient/Observation.rs").authorize(prompt="consent")
+    assert page.status_code == 200

@@ -239,3 +239,12 @@ def test_of_parallel_exchanges_of_one_code_one_succeeds_and_its_tokens_die(tmp_p
     }
     assert parallel.at_once(form, {}, 3, tmp_path) == [200, 400, 400]
     assert parallel.living(tmp_path) == (0, 0)
+
+
+def test_a_refresh_token_is_worth_nothing_once_offline_access_is_switched_off() -> None:
+    first = offline()
+    Scope.objects.filter(pattern="offline_access").update(enabled=False)
+    response = first.flow.refresh(first.tokens["refresh_token"])
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
+    Scope.objects.filter(pattern="offline_access").update(enabled=True)
+    assert first.flow.refresh(first.tokens["refresh_token"]).status_code == 200
