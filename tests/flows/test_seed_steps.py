@@ -1,4 +1,4 @@
-"""The SMART launch sequence in its seven steps, from the launch to the answer, by an app that goes by the rules.
+"""The SMART launch sequence in its seven steps, from the launch to the answer, by a rule-abiding app.
 
 1 launch, 2 request access, 3 receive tokens, 4 request data, 5 validate the token, 6 introspect, 7 respond.
 """
