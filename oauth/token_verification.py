@@ -58,6 +58,6 @@ def verify(token: str) -> VerifiedToken:
         )
     except jwt.ExpiredSignatureError as error:
         raise NotOurToken("The access token has expired.") from error
-    except (jwt.InvalidTokenError, UnicodeError) as error:
+    except (jwt.InvalidTokenError, UnicodeError, RecursionError) as error:
         raise NotOurToken("The access token was not issued by this server for its FHIR API.") from error
     return VerifiedToken(token_checksum(token), kid)

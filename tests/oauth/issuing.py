@@ -82,9 +82,13 @@ def issue(
     headers: dict[str, Any] | None = None,
     **claims: Any,
 ) -> Issued:
-    """An access token as the token endpoint gives it, with consent and launch context."""
+    """An access token as the token endpoint gives it, with consent and launch context.
+
+    `claims` and `headers` change the JWT only; a claim that is None is left out.
+    """
     client = client or make_client()
     now = timezone.now()
+    jti = secrets.token_urlsafe(12)
     context = consent = None
     if user is not None:
         consent = Consent.objects.create(application=client, user=user, patient=patient, scope=scope)
@@ -98,9 +102,10 @@ def issue(
         "scope": scope,
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + seconds,
-        "jti": secrets.token_urlsafe(12),
+        "jti": jti,
         **claims,
     }
+    payload = {name: value for name, value in payload.items() if value is not None}
     token = jwt.encode(
         payload,
         key.private,
@@ -112,7 +117,7 @@ def issue(
         application=client,
         scope=scope,
         expires=now + timedelta(seconds=seconds),
-        jti=payload["jti"],
+        jti=jti,
         consent=consent,
         launch_context=context,
         auth_time=now,

@@ -4,6 +4,7 @@ to exist.
 
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from django.utils import timezone
 from jwt.utils import base64url_encode
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Proxy
-from oauth.models import Application, Scope, SigningKey
+from accounts.models import Proxy, User
+from oauth.models import Application, Consent, Scope, SigningKey
 from tests.oauth.issuing import Issued, Key, issue, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db
@@ -188,15 +189,11 @@ def test_a_patient_context_beyond_the_persons_right_gives_nothing(key: Key, clin
 def test_a_token_stops_at_the_next_request_after_each_way_to_end_it(key: Key, clinic: Issued) -> None:
     person = make_user("RelatedPerson/r")
     Proxy.objects.create(user=person, patient="a")
-    ends = {
+    ends: dict[str, Callable[[Issued], object]] = {
         "revoked": lambda token: token.row.revoke(),
-        "consent withdrawn": lambda token: type(token.row.consent).objects.update(withdrawn=timezone.now()),
-        "client suspended": lambda token: Application.objects.filter(pk=token.row.application_id).update(
-            status="suspended"
-        ),
-        "credentials reset": lambda token: (
-            type(person).objects.filter(pk=person.pk).update(credentials_reset_at=timezone.now())
-        ),
+        "consent withdrawn": lambda token: Consent.objects.update(withdrawn=timezone.now()),
+        "client suspended": lambda token: Application.objects.update(status="suspended"),
+        "credentials reset": lambda token: User.objects.update(credentials_reset_at=timezone.now()),
         "proxy ended": lambda token: Proxy.objects.update(ends=timezone.now()),
     }
     for name, end in ends.items():
