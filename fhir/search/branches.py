@@ -22,10 +22,11 @@ _ONE_BY_ONE = "LIMIT 1 OFFSET 0"
 
 # The type stands in the text: how many resources there are of each decides which way is the quickest.
 _RESOURCES = (
-    "SELECT id, patient, date, fhir_id, last_updated FROM fhir_resource WHERE type = '{type}' AND NOT deleted"
+    "SELECT id, patient, date, fhir_id, last_updated, key FROM fhir_resource "
+    "WHERE type = '{type}' AND NOT deleted"
 )
 _COMPARTMENT = (
-    "SELECT c.resource_id AS id, f.patient, c.date, f.fhir_id, f.last_updated FROM fhir_compartment c "
+    "SELECT c.resource_id AS id, f.patient, c.date, f.fhir_id, f.last_updated, f.key FROM fhir_compartment c "
     "JOIN fhir_resource f ON f.id = c.resource_id WHERE c.patient = %s AND c.type = %s"
 )
 
@@ -42,6 +43,16 @@ class Branch:
     where: Condition
     home: str
     unique: bool
+
+    @property
+    def home_alias(self) -> str:
+        """The alias of the row in fhir_resource, joined or not."""
+        return self.home or "h"
+
+    def tables(self, *, with_home: bool) -> Condition:
+        """What stands behind FROM: `r`, and fhir_resource beside it if its columns are asked for."""
+        join = " JOIN fhir_resource h ON h.id = r.id" if with_home and not self.home else ""
+        return Condition(f"({self.source.sql}) r{join}", self.source.params)
 
 
 @dataclass(frozen=True, slots=True)

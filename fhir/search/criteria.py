@@ -33,6 +33,32 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Chained:
+    """A reference whose target is asked something: for each type it may be of, what is asked of that type.
+
+    https://hl7.org/fhir/R4/search.html#chaining
+    """
+
+    parameter: SearchParameter
+    options: tuple[tuple[str, "Part"], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """Resources that others point at by `parameter`, of which something is asked.
+
+    https://hl7.org/fhir/R4/search.html#has
+    """
+
+    parameter: SearchParameter
+    part: "Part"
+
+
+Part = Asked | Chained | Pointed
+"""One parameter of a query."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Rows of one index table: those for which `where` holds.
 

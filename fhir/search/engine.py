@@ -45,7 +45,7 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     understood.
     """
     order = order_of(query)
-    found = branches(access, query.type, tuple(criterion(asked) for asked in query.asked))
+    found = _branches(access, query)
     where = behind(order, read_cursor(order, query.cursor)) if query.cursor else None
     inner = _ordered(found, order, where, size + 1)
     alive = guard(access)
@@ -65,6 +65,10 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     return _page(query, order, rows, size)
 
 
+def _branches(access: Access, query: Query) -> list[Branch]:
+    return branches(access, query.type, tuple(criterion(part, access) for part in query.asked))
+
+
 def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) -> Page:
     width = len(order.keys)
     hits = [
@@ -82,7 +86,7 @@ def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) ->
 def count(access: Access, query: Query) -> int:
     """Return how many resources match that `access` may find. Raises as `page` does."""
     order_of(query)
-    total = _count(branches(access, query.type, tuple(criterion(asked) for asked in query.asked)))
+    total = _count(_branches(access, query))
     alive = guard(access)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -117,7 +121,7 @@ def _first(branch: Branch, order: Order, where: Condition | None, limit: int) ->
     return Condition(
         f"SELECT {distinct}{keys.sql}, r.id AS id, r.patient AS patient, r.date AS date "
         f"{tables.sql}{conditions.sql} ORDER BY {order.clause('')} LIMIT {limit}".replace(
-            "{home}", branch.home or "h"
+            "{home}", branch.home_alias
         ),
         (*keys.params, *tables.params, *conditions.params),
     )
@@ -133,11 +137,8 @@ def _from(branch: Branch, order: Order | None, where: Condition | None) -> tuple
     """The FROM and WHERE of a branch."""
     conditions = all_of(each for each in (branch.where, where) if each is not None)
     needs_home = "{home}" in conditions.sql or (order is not None and order.needs_home)
-    join = " JOIN fhir_resource h ON h.id = r.id" if needs_home and not branch.home else ""
-    return (
-        Condition(f"FROM ({branch.source.sql}) r{join} WHERE ", branch.source.params),
-        conditions,
-    )
+    tables = branch.tables(with_home=needs_home)
+    return Condition(f"FROM {tables.sql} WHERE ", tables.params), conditions
 
 
 def _count(found: list[Branch]) -> Condition:
@@ -145,7 +146,7 @@ def _count(found: list[Branch]) -> Condition:
     parts = []
     for branch in found:
         tables, conditions = _from(branch, None, None)
-        text = f"SELECT r.id {tables.sql}{conditions.sql}".replace("{home}", branch.home or "h")
+        text = f"SELECT r.id {tables.sql}{conditions.sql}".replace("{home}", branch.home_alias)
         parts.append(Condition(text, (*tables.params, *conditions.params)))
     params = tuple(value for part in parts for value in part.params)
     union = " UNION ".join(part.sql for part in parts)

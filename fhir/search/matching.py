@@ -12,7 +12,7 @@ from fhir.access import Access
 from fhir.enforcement import NEVER, AccessLapsed, Condition, guard, require, visible
 from fhir.hashing import digest
 from fhir.search import engine
-from fhir.search.criteria import any_of
+from fhir.search.criteria import Asked, any_of
 from fhir.search.escapes import split, unescape
 from fhir.search.query import Query, parse
 from fhir.search.rowsets import rows_of
@@ -55,6 +55,8 @@ def _identifier(query: Query) -> tuple[int, int] | None:
     if len(query.asked) != 1:
         return None
     [asked] = query.asked
+    if not isinstance(asked, Asked):
+        return None
     if asked.parameter.code != "identifier" or asked.modifier or len(asked.values) != 1:
         return None
     parts = [unescape(part) for part in split(asked.values[0], "|")]

@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl
 
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, search_parameter
-from fhir.search.criteria import Asked
-from fhir.search.escapes import split
+from fhir.search.criteria import Part
 from fhir.search.include_values import Include, parse_include
 from fhir.search.modifiers import is_supported
+from fhir.search.parts import parse_part
 
 Total = Literal["none", "accurate", "estimate"]
 
 LARGEST_QUERY = 200
-"""How many parameters, and values of one parameter, a query may have."""
+"""How many parameters a query may have."""
 
 _ELSEWHERE = frozenset({"_format", "_pretty"})
 """Parameters of the answer's form, which others read."""
@@ -58,7 +58,7 @@ class Query:
     """
 
     type: str
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[Part, ...] = ()
     sort: tuple[SortKey, ...] = ()
     count: int | None = None
     total: Total = "none"
@@ -106,18 +106,12 @@ def _take(query: Query, name: str, value: str) -> Query:
         return query
     if base in _RESULT:
         return _take_result(query, name, value)
-    if base == "_has" or "." in name:
-        raise BadRequest(f"Chained search is not supported: '{name}'.", code="not-supported")
-    parameter = search_parameter(query.type, base)
-    if parameter is None or not is_supported(parameter):
+    part = parse_part(query.type, name, value)
+    if part is None:
         return _ignore(query, f"{query.type} has no search parameter '{base}' that is supported here.")
     if value == "":
         return _ignore(query, f"'{name}' was given without a value.")
-    values = tuple(split(value, ","))
-    if len(values) > LARGEST_QUERY:
-        raise BadRequest(f"'{name}' has more than {LARGEST_QUERY} values.", code="too-costly")
-    asked = Asked(parameter, name.partition(":")[2], values)
-    return replace(query, asked=(*query.asked, asked), used=(*query.used, (name, value)))
+    return replace(query, asked=(*query.asked, part), used=(*query.used, (name, value)))
 
 
 def _ignore(query: Query, sentence: str) -> Query:

@@ -149,7 +149,7 @@ def compare(asked: Asked, text: str) -> Condition:
     ends = {
         "exact": number,
         "low": number - half,
-        # With more digits than a double has, half a unit is nothing: the number itself still has to lie inside.
+        # With more digits than a double has, half a unit is nothing; the number itself has to lie inside.
         "high": max(number + half, Decimal(math.nextafter(float(number), math.inf))),
         "near": number - tenth,
         "far": number + tenth,

@@ -1,0 +1,86 @@
+"""Reads the name of a parameter: the parameter itself, a chain of references, or `_has`."""
+
+from fhir.elements import is_resource_type
+from fhir.outcome import BadRequest
+from fhir.registry import SearchParameter, search_parameter
+from fhir.search.criteria import Asked, Chained, Part, Pointed
+from fhir.search.escapes import split
+from fhir.search.include_values import can_be_included
+from fhir.search.modifiers import is_supported
+
+LARGEST_VALUE = 200
+"""How many values one parameter may have."""
+LONGEST_CHAIN = 6
+"""How many references a chain may follow."""
+
+
+def parse_part(resource_type: str, name: str, value: str) -> Part | None:
+    """Return what a parameter with its value asks of `resource_type`, None if there is no such parameter.
+
+    Raises BadRequest for a chain that leads nowhere, or for too many values.
+    """
+    return _parse(resource_type, name, value, 0)
+
+
+def _parse(resource_type: str, name: str, value: str, depth: int) -> Part | None:
+    if depth > LONGEST_CHAIN:
+        raise BadRequest(f"A chain may follow {LONGEST_CHAIN} references at most.", code="too-costly")
+    if name.startswith("_has:"):
+        return _pointed(resource_type, name, value, depth)
+    if "." in name:
+        return _chained(resource_type, name, value, depth)
+    code, _, modifier = name.partition(":")
+    parameter = search_parameter(resource_type, code)
+    if parameter is None or not is_supported(parameter):
+        return None
+    values = tuple(split(value, ","))
+    if len(values) > LARGEST_VALUE:
+        raise BadRequest(f"'{name}' has more than {LARGEST_VALUE} values.", code="too-costly")
+    return Asked(parameter, modifier, values)
+
+
+def _chained(resource_type: str, name: str, value: str, depth: int) -> Chained:
+    """Return what `reference.rest` or `reference:Type.rest` asks."""
+    head, _, rest = name.partition(".")
+    code, _, target = head.partition(":")
+    parameter = _reference(resource_type, code, name)
+    if target and target not in parameter.targets:
+        raise BadRequest(f"'{name}': '{code}' does not lead to '{target}'.")
+    options = []
+    for each in (target,) if target else parameter.targets:
+        part = _parse_inner(each, rest, value, depth)
+        if part is not None:
+            options.append((each, part))
+    if not options:
+        raise BadRequest(f"'{name}' leads to nothing that has the search parameter '{rest}'.")
+    return Chained(parameter, tuple(options))
+
+
+def _parse_inner(resource_type: str, name: str, value: str, depth: int) -> Part | None:
+    """Return what the rest of a chain asks of one type, None if it does not fit this one of several types."""
+    code = name.partition(".")[0].partition(":")[0]
+    if code != "_has" and search_parameter(resource_type, code) is None:
+        return None
+    return _parse(resource_type, name, value, depth + 1)
+
+
+def _pointed(resource_type: str, name: str, value: str, depth: int) -> Pointed:
+    """Return what `_has:Type:reference:rest` asks."""
+    pieces = name.split(":", 3)
+    if len(pieces) != 4 or not is_resource_type(pieces[1]):
+        raise BadRequest(f"'{name}' should be _has:Type:reference:parameter.")
+    _, source, code, rest = pieces
+    parameter = _reference(source, code, name)
+    if resource_type not in parameter.targets:
+        raise BadRequest(f"'{name}': '{code}' of {source} does not lead to {resource_type}.")
+    part = _parse(source, rest, value, depth + 1)
+    if part is None:
+        raise BadRequest(f"'{name}': {source} has no search parameter '{rest}' that is supported here.")
+    return Pointed(parameter, part)
+
+
+def _reference(resource_type: str, code: str, name: str) -> SearchParameter:
+    parameter = search_parameter(resource_type, code)
+    if parameter is None or not can_be_included(parameter):
+        raise BadRequest(f"'{name}': {resource_type} has no parameter '{code}' that holds references.")
+    return parameter
