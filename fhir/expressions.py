@@ -87,14 +87,9 @@ def _compile(node: _Node) -> _Visit:
             return
         for name, onward in gets:
             inner = value.get(name)
-            if inner is None:
-                continue
-            if type(inner) is list:
-                for item in inner:
-                    if item is not None:
-                        onward(item, slots)
-            else:
-                onward(inner, slots)
+            for item in inner if type(inner) is list else (inner,):
+                if item is not None:
+                    onward(item, slots)
         for other in others:
             other(value, slots)
 
