@@ -29,7 +29,7 @@ def make_launch(
     )
 
 
-def refusal(launch: LaunchContext | None, application_id: object, now: datetime) -> str:
+def refusal(launch: LaunchContext | None, application_id: int, now: datetime) -> str:
     """Why this client may not use this launch value now, in words for staff; empty if it may.
 
     A launch is for one client, is used once, and must be used soon.
@@ -43,7 +43,7 @@ def refusal(launch: LaunchContext | None, application_id: object, now: datetime)
     return "" if now < launch.expires else "expired"
 
 
-def claim(launch: LaunchContext, application_id: object, request_id: str) -> bool:
+def claim(launch: LaunchContext, application_id: int, request_id: str) -> bool:
     """Make the launch this authorization request's own; False if it expired or another request was faster.
 
     One UPDATE decides, so that of two requests at the same moment one wins.
@@ -71,7 +71,7 @@ def may_see_patient(user: User, patient: str) -> bool:
 
 
 def patients_to_choose_from(user: User) -> list[str] | None:
-    """The ids a person may pick from: the own one or those of their proxies; None if they search among all."""
+    """The ids a person may pick from: the own one or those of their proxies; None if they search."""
     kind, _, fhir_id = user.fhir_user.partition("/")
     if kind == "Practitioner":
         return None

@@ -32,9 +32,7 @@ def generate(request: Any, refresh_token: bool = False) -> str:
 
 
 def seconds(client: Application, session_expires: datetime | None) -> int:
-    """How long an access token lives: 5 minutes to 1 hour, and never longer than the session of
-    online_access.
-    """
+    """Seconds that an access token lives: 300 to 3600, and no longer than the session of online_access."""
     asked = client.access_token_seconds or settings.ACCESS_TOKEN_SECONDS
     lifetime = max(SHORTEST, min(asked, LONGEST))
     if session_expires is None:

@@ -22,9 +22,7 @@ _CONTEXT_CLAIMS = ("patient", "encounter", "fhirContext")
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What an access token says: who (None: the client itself), through which client, what, in which
-    context.
-    """
+    """What an access token says: who (None: the client itself), by which client, what, in which context."""
 
     user: User | None
     client_id: str

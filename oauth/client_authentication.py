@@ -86,10 +86,8 @@ def _public(form: Mapping[str, str]) -> Application:
 
 
 def _by_refresh_token(token: str) -> Application:
-    """A browser library refreshes without a client_id: the token itself says whose it is, for public
-    clients.
-    """
-    owner = (
+    """A browser library refreshes without a client_id: a public client's token says whose it is."""
+    owner: Application | None = (
         Application.objects.filter(refreshtoken__token_checksum=token_checksum(token)).first()
         if token
         else None

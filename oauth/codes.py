@@ -28,9 +28,9 @@ def make_code(
     granted: tuple[Scope, ...],
     consent: Consent,
 ) -> str:
-    """Close the request and return its code: 256 random bits, for one use within a minute. Raises FinishedError.
+    """Close the request and return its code: 256 random bits, for one use within a minute.
 
-    Only the code's digest is kept. https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
+    Raises FinishedError. Only the code's digest is kept. https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
     """
     code = secrets.token_urlsafe(32)
     digest, session_expires = _session(request, granted)

@@ -7,12 +7,12 @@ from django.db import transaction
 
 from accounts.models import User
 from oauth.models import Application, AuthorizationRequest, Consent
-from oauth.models.consent import ConsentQuerySet
 from oauth.models import Scope as CatalogueLine
+from oauth.models.consent import ConsentQuerySet
 from oauth.scope_words import describe
 from oauth.scopes import LaunchScope, NamedScope, Scope, implies, parse_scope, parse_scopes, to_text
 
-# Without these the app could not be opened at all; they come with any other scope and are not asked one by one.
+# Without it nobody could sign in to the app; it comes with any other scope and has no tick of its own.
 _GIVEN = NamedScope("openid")
 
 
@@ -64,14 +64,14 @@ def remembered(stored: AuthorizationRequest, user: User) -> Consent | None:
 
 
 def approved_in_advance(stored: AuthorizationRequest, user: User) -> Consent | None:
-    """The consent to a request that has nothing to show: staff approved all of it when they registered the client."""
+    """The consent to a request that has nothing to show, as staff approved all of it beforehand."""
     if "consent" in stored.prompt or not _remembers(stored.application) or lines(stored):
         return None
     return record(stored, user, parse_scopes(stored.scope) or ())
 
 
 def record(stored: AuthorizationRequest, user: User, granted: tuple[Scope, ...]) -> Consent:
-    """Keep what was consented to: one row per client, person and patient, which grows and shrinks with each answer."""
+    """Keep what was consented to: one row per client, person and patient, which follows each answer."""
     asked = parse_scopes(stored.scope) or ()
     declined = {scope.text for scope in asked} - {scope.text for scope in granted}
     with transaction.atomic():

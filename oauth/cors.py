@@ -28,10 +28,10 @@ _LONGEST_ORIGIN = 255
 
 
 def is_allowed(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
-    """Whether the page that sends this request may read the answer; a receiver of django-cors-headers' signal.
+    """Whether the page that sends this request may read the answer; a receiver of corsheaders' signal.
 
-    A preflight names no client, so that the origins of all live clients count for it. Where a view has found out
-    the client, it leaves it on the request (`calling_client`), and only that client's origins count.
+    A preflight names no client, so that the origins of all live clients count for it. Where a view has
+    found out the client, it leaves it on the request (`calling_client`): then only its origins count.
     """
     path = request.path_info
     if path in PUBLIC or path.startswith(PUBLIC_BELOW):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -87,14 +87,20 @@ def _refresh_row(token: str) -> tuple[RefreshToken | None, bool]:
     rows = _REFRESH(checksum=token_checksum(token))
     if not rows:
         return None, False
-    found, rest = [], list(rows[0])
-    for model in (RefreshToken, User, Application, LaunchContext):
-        width = len(columns(model))
-        found.append(instance(model, rest[:width]))
-        rest = rest[width:]
-    record, person, client, context = found
-    record.user, record.application, record.launch_context = person, client, context
-    return record, bool(rest[0])
+    columns_left = list(rows[0])
+    record = instance(RefreshToken, _take(columns_left, RefreshToken))
+    if record is not None:
+        record.user = instance(User, _take(columns_left, User))
+        record.application = instance(Application, _take(columns_left, Application))
+        record.launch_context = instance(LaunchContext, _take(columns_left, LaunchContext))
+    return record, bool(columns_left[0])
+
+
+def _take(row: list[Any], model: type[Model]) -> list[Any]:
+    """Cut the columns of a model off the front of a row."""
+    width = len(columns(model))
+    taken, row[:] = row[:width], row[width:]
+    return taken
 
 
 def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:

@@ -1,7 +1,7 @@
 """Queries of the token endpoint, compiled once per process and then only run.
 
-Django builds the SQL of a queryset anew each time, which costs more than the database needs to answer. Here the
-queryset is built and compiled at first use, with stand-ins for the values; later calls put the values in.
+Django builds the SQL of a queryset anew each time, which costs more than the database needs to answer.
+Here it is compiled at first use, with stand-ins for the values; later calls put the values in.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class Prepared:
     def __call__(self, **values: str) -> list[Sequence[Any]]:
         """The rows, with the values of each column as Django gives them."""
         compiled = self._compiled.get(connection.vendor) or self._compile()
-        known = {value(name): given for name, given in values.items()}
+        known: dict[Any, Any] = {value(name): given for name, given in values.items()}
         known[compiled.now] = connection.ops.adapt_datetimefield_value(timezone.now())
         with connection.cursor() as cursor:
             cursor.execute(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
@@ -62,7 +62,7 @@ class Prepared:
 
 
 def columns(model: type[Model], path: str = "") -> list[str]:
-    """The names of all columns of a model for `values_list`, reached over the relation `path` if one is given."""
+    """The names of all columns of a model for `values_list`, over the relation `path` if one is given."""
     prefix = f"{path}__" if path else ""
     return [f"{prefix}{name}" for name in _names(model)]
 
@@ -93,7 +93,7 @@ def _default(field: Any) -> Any:
 
 
 def _filled(parameter: Any, known: dict[Any, Any]) -> Any:
-    """The value for a stand-in, or the parameter itself, which may be of a kind that no dictionary looks up."""
+    """The value for a stand-in, or the parameter itself, which no dictionary may be able to look up."""
     return known.get(parameter, parameter) if isinstance(parameter, str | datetime) else parameter
 
 

@@ -1,6 +1,4 @@
-"""oauthlib's server, cut down to what exists here: two grants, our lifetimes, refresh tokens only when
-asked for.
-"""
+"""oauthlib's server, cut down to what exists here: two grants, our lifetimes, few refresh tokens."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +13,7 @@ REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
 
 
 class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
-    """oauthlib's OpenID Connect server without the implicit, password, client credentials and device
-    grants.
-    """
+    """oauthlib's OpenID Connect server without the grants that do not exist here."""
 
     def __init__(
         self, request_validator: Any, token_expires_in: Any = None, *args: Any, **kwargs: Any
@@ -32,7 +28,7 @@ class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
     def exchange(self, client: Application, form: Mapping[str, str]) -> tuple[str, int]:
         """Body and status for a token request of a client that has proven itself.
 
-        Raises oauthlib's OAuth2Error, or answers with it in the body; both carry `error` and `error_description`.
+        Raises oauthlib's OAuth2Error, or answers with one in the body.
         """
         request = Request("/oauth/token", "POST", urlencode(form.items()), {})
         request.client = client

@@ -100,9 +100,7 @@ def ensure_signing_keys() -> list[SigningKey]:
 
 
 def new_key(algorithm: str, status: str = Status.PUBLISHED) -> SigningKey:
-    """Make and store a key pair. As `published` it only shows in jwks, so that resource servers learn it
-    in time.
-    """
+    """Make and store a key pair. A `published` one only shows in jwks, so that others learn it in time."""
     private = (
         ec.generate_private_key(ec.SECP256R1())
         if algorithm == "ES256"
@@ -139,9 +137,7 @@ def withdraw(key: SigningKey) -> None:
 
 
 def encrypt_anew() -> int:
-    """Encrypt every private key with the first of KEY_ENCRYPTION_KEYS; returns how many. Then drop the
-    old ones.
-    """
+    """Encrypt every private key with the first of KEY_ENCRYPTION_KEYS; returns how many there are."""
     keys = list(SigningKey.objects.all())
     for key in keys:
         key.private_key_encrypted = _box().rotate(bytes(key.private_key_encrypted))

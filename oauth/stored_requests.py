@@ -60,8 +60,7 @@ def store(
 
 
 def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
-    """The open request of this id, if it belongs to this browser and, once somebody signed in, to this
-    person.
+    """The open request of this id, if it is this browser's and, once somebody signed in, this person's.
 
     Raises RefusedError otherwise.
     """

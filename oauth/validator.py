@@ -15,14 +15,12 @@ from oauth.access_token import signer_for
 from oauth.catalogue import grantable
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
-from oauth.server import REFRESH_SCOPES
 from oauth.scopes import implies, parse_scope, parse_scopes, to_text
+from oauth.server import REFRESH_SCOPES
 
 
 class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit ships no types
-    """`request.issued` is the code's grant or the refresh token that the request shows, once it is
-    accepted.
-    """
+    """`request.issued` is the grant or refresh token that the request shows, once it is accepted."""
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Always, whatever the client's kind: it has happened before oauthlib was asked."""

@@ -48,6 +48,9 @@ class AuthorizationRequest(models.Model):
     class Meta:
         indexes = [models.Index(fields=["expires"], name="authreq_expires")]
 
+    def __str__(self) -> str:
+        return f"{self.application}, {self.created:%Y-%m-%d %H:%M}"
+
     def one(self, name: str) -> str:
         """A parameter of the request as it came; empty if it was not sent."""
         return str(self.parameters.get(name, ""))
@@ -56,6 +59,3 @@ class AuthorizationRequest(models.Model):
     def prompt(self) -> list[str]:
         """OpenID Connect's `prompt`: what the person must be shown, or `none`."""
         return self.one("prompt").split()
-
-    def __str__(self) -> str:
-        return f"{self.application}, {self.created:%Y-%m-%d %H:%M}"

@@ -9,12 +9,11 @@ from django.db import models
 from django.utils import timezone
 from oauth2_provider.models import AbstractApplication, ApplicationManager
 
-
 # RFC 8252 §7.3: a native app listens on whatever port it gets.
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?\Z", re.DOTALL)
 
 
-class Application(AbstractApplication):
+class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """A SMART app that the hospital registered.
 
     django-oauth-toolkit's own `client_secret` stays empty: secrets live in ClientSecret, several at a time.
@@ -95,7 +94,7 @@ class Application(AbstractApplication):
 
     objects = ApplicationManager()
 
-    class Meta(AbstractApplication.Meta):
+    class Meta(AbstractApplication.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
         verbose_name = "client"
 

@@ -9,13 +9,20 @@ from django.db import models
 from django.utils import timezone
 
 
+def in_force(now: datetime, path: str = "") -> models.Q:
+    """The condition that a consent was neither withdrawn nor has run out; `path` leads to it, as in
+    "consent__".
+    """
+    not_run_out = models.Q(**{f"{path}expires__isnull": True}) | models.Q(**{f"{path}expires__gt": now})
+    return models.Q(not_run_out, **{f"{path}withdrawn__isnull": True})
+
+
 class ConsentQuerySet(models.QuerySet["Consent"]):
     """Queries about consents."""
 
     def in_force(self, now: datetime | None = None) -> ConsentQuerySet:
         """Consents neither withdrawn nor run out at `now` (at this moment if left out)."""
-        not_run_out = models.Q(expires__isnull=True) | models.Q(expires__gt=now or timezone.now())
-        return self.filter(not_run_out, withdrawn__isnull=True)
+        return self.filter(in_force(now or timezone.now()))
 
 
 class Consent(models.Model):

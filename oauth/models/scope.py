@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Scope(models.Model):
-    """One line of the catalogue. A scope that no enabled line covers is not granted, and not honoured either."""
+    """One line of the catalogue. A scope that no enabled line covers is neither granted nor honoured."""
 
     pattern = models.CharField(
         max_length=255, unique=True, help_text="A scope, such as patient/*.cruds, launch/patient or openid."

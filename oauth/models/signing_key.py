@@ -4,9 +4,10 @@ from django.db import models
 
 
 class SigningKey(models.Model):
-    """A key pair. Only the encrypted private part is stored; the public part is what /oauth/jwks shows.
+    """A key pair. The private part is stored encrypted only; the public part is what /oauth/jwks shows.
 
-    Life: published (seen in jwks, does not sign yet) → active (signs) → retired (still in jwks until `withdrawn`).
+    Life: published (seen in jwks, does not sign yet) → active (signs) → retired (still in jwks until
+    `withdrawn`).
     """
 
     class Status(models.TextChoices):

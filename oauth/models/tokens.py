@@ -1,4 +1,4 @@
-"""Codes and tokens. Our additions to django-oauth-toolkit's: launch context, consent, family, and how they die."""
+"""Codes and tokens: django-oauth-toolkit's, with launch context, consent, family, and how they die."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Issued(models.Model):
         abstract = True
 
 
-class Grant(AbstractGrant, Issued):
+class Grant(AbstractGrant, Issued):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """An authorization code. It stays, marked used, so that a replay is recognised and kills its tokens.
 
     https://datatracker.ietf.org/doc/html/rfc6749#section-4.1.2
@@ -43,41 +43,50 @@ class Grant(AbstractGrant, Issued):
     token_family = models.UUIDField(default=uuid.uuid4, editable=False, db_index=True)
     used = models.DateTimeField(null=True, blank=True, editable=False)
 
-    class Meta(AbstractGrant.Meta):
+    class Meta(AbstractGrant.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_GRANT_MODEL"
 
+    def __str__(self) -> str:
+        return f"Code {self.pk} of {self.application}"
 
-class AccessToken(AbstractAccessToken, Issued):
+
+class AccessToken(AbstractAccessToken, Issued):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """An access token's record: the JWT itself is not kept, only its digest and jti."""
 
     jti = models.CharField(max_length=64, unique=True, editable=False)
     token_family = models.UUIDField(null=True, editable=False, db_index=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
-    class Meta(AbstractAccessToken.Meta):
+    class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL"
         indexes = [models.Index(fields=["expires"], name="access_expires")]
+
+    def __str__(self) -> str:
+        return f"Access token {self.pk} of {self.application}"
 
     def revoke(self) -> None:
         """Kill this token. The row stays, so that it can be seen that it was revoked and when."""
         type(self).objects.filter(pk=self.pk, revoked__isnull=True).update(revoked=timezone.now())
 
-    def __str__(self) -> str:
-        return f"Access token {self.pk} of {self.application}"
 
-
-class RefreshToken(AbstractRefreshToken, Issued):
+class RefreshToken(AbstractRefreshToken, Issued):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """A refresh token's record; the token is kept as a digest only. Rotation: one living token per family."""
 
     expires = models.DateTimeField(null=True, blank=True)
     scope = models.TextField(blank=True)
 
-    class Meta(AbstractRefreshToken.Meta):
+    class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL"
 
+    def __str__(self) -> str:
+        return f"Refresh token {self.pk} of {self.application}"
 
-class IDToken(AbstractIDToken):
+
+class IDToken(AbstractIDToken):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """An ID token's record."""
 
-    class Meta(AbstractIDToken.Meta):
+    class Meta(AbstractIDToken.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_ID_TOKEN_MODEL"
+
+    def __str__(self) -> str:
+        return f"ID token {self.pk} of {self.application}"

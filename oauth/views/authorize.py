@@ -44,7 +44,7 @@ _LONGEST_HINT = 150
 def authorize(request: HttpRequest) -> HttpResponse:
     """An app's request for authorization. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#request-4
 
-    A POST becomes a GET: the browser sends no cookies with a cross-site POST, so that nobody would be signed in.
+    A POST becomes a GET: with a cross-site POST the browser sends no cookies, and nobody is signed in.
     """
     if request.method == "POST":
         return _as_get(request)
@@ -167,8 +167,8 @@ def _sign_in(request: HttpRequest, stored: AuthorizationRequest, step: SignIn) -
 def _back_to_app(request: HttpRequest, stored: AuthorizationRequest, answer: dict[str, str]) -> HttpResponse:
     """To the redirect_uri; by a page of ours where a redirect could end at the browser's guard.
 
-    Browsers hold the whole chain of redirects after a form to that page's `form-action`. The sign-in page rightly
-    names nobody but us, and some addresses cannot be named in a policy at all.
+    Browsers hold the whole chain of redirects after a form to that page's `form-action`. The sign-in page
+    rightly names nobody but us, and some addresses cannot be named in a policy at all.
     """
     url = answer_url(stored.one("redirect_uri"), answer, stored.one("state"))
     if not stored.sign_in_shown and form_action_sources([url]):

@@ -25,7 +25,7 @@ _DENIED = Refusal("consent", "access_denied", "The person did not allow it.", "c
 @never_cache
 @require_http_methods(["GET", "POST"])
 def consent(request: HttpRequest, request_id: str) -> HttpResponse:
-    """Ask, and take the answer. The form has ticks and two buttons; everything else is in the stored request."""
+    """Ask, and take the answer: ticks and two buttons. All else is in the stored request."""
     try:
         stored = load(request, request_id)
     except RefusedError as error:
@@ -70,7 +70,7 @@ def _patient(request: HttpRequest, stored: AuthorizationRequest) -> PatientSumma
 
 
 def allow_answer_to(stored: AuthorizationRequest, response: HttpResponse) -> HttpResponse:
-    """Let this page's form end at the app: browsers hold the redirect after a form to the page's `form-action`.
+    """Let this page's form end at the app: browsers hold redirects after a form to `form-action`.
 
     https://www.w3.org/TR/CSP3/#directive-form-action
     """

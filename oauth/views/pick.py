@@ -69,7 +69,7 @@ def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
         launch.encounter = encounter
         launch.save(update_fields=["encounter"])
         return redirect("oauth:resume", stored.pk)
-    context = {
+    context: dict[str, object] = {
         "app": stored.application,
         "patient": patient_summary(user, launch.patient),
         "encounters": encounters_of(user, launch.patient),
@@ -86,7 +86,7 @@ def _patient_page(request: HttpRequest, stored: AuthorizationRequest, user: User
     except BadRequest:
         return redirect("oauth:pick-patient", stored.pk)
     later = urlencode({"q": words, "page": found.next_page}) if found.next_page else ""
-    context = {
+    context: dict[str, object] = {
         "app": stored.application,
         "searchable": is_search,
         "words": words,

@@ -33,7 +33,9 @@ EVERYTHING = (
 
 
 def ensure_keys() -> None:
-    """Active signing keys in the database of this test; made once per process, as RSA keys take their time."""
+    """Active signing keys in the database of this test; made once per process, as RSA keys take their
+    time.
+    """
     if not SigningKey.objects.filter(status="active").exists():
         SigningKey.objects.bulk_create(_keys())
 
@@ -134,7 +136,9 @@ class Flow:
         return self.follow(self.browser.post(page.request["PATH_INFO"], {"patient": patient}))
 
     def code(self, untick: tuple[str, ...] = (), patient: str = "", **changes: Any) -> str:
-        """The whole way to a code: sign-in was done, patient and consent are answered where they are asked."""
+        """The whole way to a code: sign-in was done, patient and consent are answered where they are
+        asked.
+        """
         response = self.authorize(**changes)
         if response.status_code == 200 and response.request["PATH_INFO"].endswith("/patient"):  # type: ignore[attr-defined]
             response = self.pick(response, patient)
@@ -226,7 +230,9 @@ def is_here(location: str) -> bool:
 
 
 def answer_of(response: Any) -> dict[str, str]:
-    """The parameters with which the person was sent back to the app, by redirect or by the page after sign-in."""
+    """The parameters with which the person was sent back to the app, by redirect or by the page after
+    sign-in.
+    """
     if response.status_code == 200:
         found = re.search(r'content="0; ?url=([^"]+)"', response.content.decode())
         assert found, "no way back to the app"

@@ -1,4 +1,5 @@
-"""Token requests from several processes at the same moment, against one database, as several workers would get them.
+"""Token requests from several processes at the same moment, against one database, as several workers would
+get them.
 
 SQLite in memory belongs to one process, so that its tests work on a copy of the database in a file.
 """

@@ -248,7 +248,7 @@ def test_parameters_cannot_pose_as_our_own_findings(name: str) -> None:
     assert "smuggled" not in response.content.decode()
 
 
-# --- client authentication ------------------------------------------------------------------------------------
+# --- client authentication --------------------------------------------------------------------------------
 
 
 def test_a_confidential_client_authenticates_by_basic() -> None:
@@ -354,7 +354,7 @@ def test_a_client_that_is_not_live_gets_no_token(status: str) -> None:
     assert flow.exchange(code).status_code == 401
 
 
-# --- what a code rests on ----------------------------------------------------------------------------------------
+# --- what a code rests on ---------------------------------------------------------------------------------
 
 
 def test_a_code_lives_a_minute() -> None:

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--encrypt-anew",
             action="store_true",
-            help="Encrypt all private keys with the first of KEY_ENCRYPTION_KEYS, so that the others can be dropped.",
+            help="Encrypt all private keys with the first of KEY_ENCRYPTION_KEYS; the others can then go.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
