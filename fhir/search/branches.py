@@ -13,6 +13,7 @@ from fhir.enforcement import ALWAYS, TYPE_NUMBERS, Condition, visible
 from fhir.hashing import MIXED, NONE, reference_key
 from fhir.registry import compartment_class
 from fhir.search.criteria import TOKENS, Criterion, Probe, all_of, any_of
+from fhir.search.rowsets import by_key
 
 MOST_BRANCHES = 16
 """More alternatives than these are looked up together and then sorted."""
@@ -131,7 +132,8 @@ def _branch(probe: Probe, reach: Condition, patient: Condition, rest: tuple[Crit
     with_high = probe.table == TOKENS
     columns = "x.resource_id AS id, x.patient, x.date" + (", x.high" if with_high else "")
     inner = all_of((probe.where, patient))
-    source = Condition(f"SELECT {columns} FROM {probe.table} x WHERE {inner.sql}", inner.params)  # noqa: S608
+    table = f"{probe.table} x" if patient is ALWAYS else by_key(probe.table, "x")
+    source = Condition(f"SELECT {columns} FROM {table} WHERE {inner.sql}", inner.params)  # noqa: S608
     return Branch(source, all_of((reach, _filters(rest, with_high))), "", probe.unique)
 
 

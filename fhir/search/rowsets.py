@@ -1,4 +1,7 @@
-"""Many numbers as parameters of one statement, whose text stays the same and so is prepared once."""
+"""What PostgreSQL and SQLite write differently: many numbers as one parameter, and the index to use.
+
+The text of a statement stays the same however many numbers there are, and so is prepared once.
+"""
 
 import json
 from collections.abc import Sequence
@@ -26,3 +29,10 @@ def rows_of(name: str, rows: Sequence[tuple[int, ...]]) -> Condition:
     alias, _, words = name.rstrip(")").partition("(")
     picked = ", ".join(f"value ->> {place} AS {word.strip()}" for place, word in enumerate(words.split(",")))
     return Condition(f"(SELECT {picked} FROM json_each(%s)) {alias}", (json.dumps(rows),))  # noqa: S608
+
+
+def by_key(table: str, alias: str) -> str:
+    """A table that is to be read by its primary key: SQLite keeps no statistics and is told so."""
+    if connection.vendor == "postgresql":
+        return f"{table} {alias}"
+    return f"{table} {alias} INDEXED BY sqlite_autoindex_{table}_1"

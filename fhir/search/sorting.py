@@ -16,6 +16,7 @@ from fhir.outcome import BadRequest
 from fhir.registry import main_date
 from fhir.search.criteria import DATES, QUANTITIES, STRINGS
 from fhir.search.query import Query, SortKey
+from fhir.search.rowsets import by_key
 from fhir.search.types.date import EARLIEST, LATEST
 from fhir.search.types.quantity import LARGEST
 from fhir.search.types.string import LAST
@@ -99,7 +100,7 @@ def _value(table: str, column: str, hashed: int, descending: bool, without: obje
     """The least or greatest value of a parameter; resources without one come last, as `without` does."""
     pick = "MAX" if descending else "MIN"
     return Condition(
-        f"COALESCE((SELECT {pick}(x.{column}) FROM {table} x WHERE x.hash = %s "  # noqa: S608
+        f"COALESCE((SELECT {pick}(x.{column}) FROM {by_key(table, 'x')} WHERE x.hash = %s "  # noqa: S608
         "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
         (hashed, without),
     )
