@@ -17,7 +17,8 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from accounts.models import Proxy
-from oauth.models import AccessToken, Application, Consent
+from oauth.models import AccessToken, Application
+from oauth.models.consent import in_force
 
 Token = TypeVar("Token", bound=Model)
 
@@ -37,11 +38,16 @@ _ENABLED_SCOPES = {
 _KEY_STANDS = "EXISTS (SELECT 1 FROM oauth_signingkey WHERE kid = %s AND status <> 'withdrawn')"
 
 
-def alive(tokens: QuerySet[Token], now: datetime | None = None) -> QuerySet[Token]:
-    """Those of the access tokens or refresh tokens that are alive at `now` (at this moment if left out)."""
+def alive(tokens: QuerySet[Token], now: datetime | None = None, *, expiring: bool = True) -> QuerySet[Token]:
+    """Those of the access tokens or refresh tokens that are alive at `now` (at this moment if left out).
+
+    Not `expiring`: also those whose time is over and that nothing else has ended, for work that was begun in
+    time.
+    """
     moment = now or timezone.now()
+    unexpired = Q(expires__isnull=True) | Q(expires__gt=moment)
     return tokens.filter(
-        Q(expires__isnull=True) | Q(expires__gt=moment),
+        unexpired if expiring else Q(),
         Q(session_expires__isnull=True) | Q(session_expires__gt=moment),
         _user_still_counts(),
         _consent_holds(moment),
@@ -60,7 +66,7 @@ def _consent_holds(now: datetime) -> Q:
     """No consent at all is the case of a client that acts for itself; deleting a consent deletes its
     tokens.
     """
-    return Q(consent__isnull=True) | Q(Exists(Consent.objects.in_force(now).filter(pk=OuterRef("consent"))))
+    return Q(consent__isnull=True) | in_force(now, "consent__")
 
 
 def _patient_is_within_reach(now: datetime) -> Q:
@@ -92,14 +98,14 @@ def living_id(model: type[Model], checksum: str) -> int | None:
 
 
 def guard_condition(
-    checksum: str, fhir_user: str, kid: str, enabled_scopes: str
+    checksum: str, fhir_user: str, kid: str, enabled_scopes: str, *, expiring: bool = True
 ) -> tuple[str, tuple[Any, ...]]:
     """SQL and parameters that are true while nothing that an access decision was made from has changed.
 
     `checksum` is the token's SHA-256 in hex; `fhir_user` what its user was, `kid` the key that had signed it
-    and `enabled_scopes` the catalogue when the decision was made.
+    and `enabled_scopes` the catalogue when the decision was made. `expiring` is as for `alive`.
     """
-    sql, parameters = _compiled_guard(connection.vendor)
+    sql, parameters = _compiled_guard(connection.vendor, expiring)
     filled = _filled(parameters, {_CHECKSUM: checksum, _FHIR_USER: fhir_user})
     return sql, (*filled, enabled_scopes, kid)
 
@@ -118,10 +124,11 @@ def _compiled_search(vendor: str, model: type[Model]) -> tuple[str, tuple[Any, .
 
 
 @cache
-def _compiled_guard(vendor: str) -> tuple[str, tuple[Any, ...]]:
+def _compiled_guard(vendor: str, expiring: bool) -> tuple[str, tuple[Any, ...]]:
     """The condition on one access token and on the tables beside it, for this kind of database."""
     same_person = Q(user__isnull=True) | Q(user__fhir_user=_FHIR_USER)
-    sql, parameters = _compile(alive(AccessToken.objects.filter(same_person, token_checksum=_CHECKSUM), _NOW))
+    tokens = AccessToken.objects.filter(same_person, token_checksum=_CHECKSUM)
+    sql, parameters = _compile(alive(tokens, _NOW, expiring=expiring))
     conditions = (f"EXISTS ({sql})", f"{_ENABLED_SCOPES[vendor]} = %s", _KEY_STANDS)
     return f"({' AND '.join(conditions)})", parameters
 
