@@ -3,6 +3,7 @@ table."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -23,6 +24,7 @@ _KEEP = (
 )
 
 
+@lru_cache(maxsize=64)
 def _array_statement(alive: str) -> str:
     """One statement that keeps superseded versions, writes resources and adds index rows, if the guard
     holds."""
