@@ -1,4 +1,5 @@
-"""The searchset Bundle, put together from texts as they are stored: none of them is parsed.
+"""The searchset Bundle, put together from texts as they are stored; only a wish for parts of them parses
+them.
 
 https://hl7.org/fhir/R4/bundle.html#searchset
 """
@@ -12,6 +13,7 @@ from fhir.jsontext import serialise
 from fhir.outcome import Issue, outcome
 from fhir.search.engine import Hit
 from fhir.search.query import Query
+from fhir.search.subset import cut
 
 
 def searchset(
@@ -30,7 +32,8 @@ def searchset(
     if total is not None:
         parts.append(f',"total":{total}')
     parts.append(f',"link":[{_links(query, cursor)}]')
-    entries = [_entry(hit, "match") for hit in matches] + [_entry(hit, "include") for hit in others]
+    entries = [_entry(hit, _text(hit, query), "match") for hit in matches]
+    entries += [_entry(hit, hit.text, "include") for hit in others]
     issues = tuple(said)
     if issues:
         entries.append(f'{{"resource":{serialise(outcome(issues)).decode()},"search":{{"mode":"outcome"}}}}')
@@ -40,9 +43,13 @@ def searchset(
     return "".join(parts)
 
 
-def _entry(hit: Hit, mode: str) -> str:
+def _text(hit: Hit, query: Query) -> str:
+    return cut(hit.text, query.subset) if query.subset else hit.text
+
+
+def _entry(hit: Hit, text: str, mode: str) -> str:
     url = f"{settings.FHIR_BASE}/{hit.type}/{hit.fhir_id}"
-    return f'{{"fullUrl":"{url}","resource":{hit.text},"search":{{"mode":"{mode}"}}}}'
+    return f'{{"fullUrl":"{url}","resource":{text},"search":{{"mode":"{mode}"}}}}'
 
 
 def _links(query: Query, cursor: str) -> str:

@@ -14,6 +14,7 @@ from fhir.search.criteria import Part
 from fhir.search.include_values import Include, parse_include
 from fhir.search.modifiers import is_supported
 from fhir.search.parts import parse_part
+from fhir.search.subset import WHOLE, Subset
 
 Total = Literal["none", "accurate", "estimate"]
 
@@ -64,6 +65,7 @@ class Query:
     total: Total = "none"
     includes: tuple[Include, ...] = ()
     cursor: str = ""
+    subset: Subset = WHOLE
     ignored: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = field(default=())
 
@@ -79,6 +81,10 @@ def parse(resource_type: str, text: str, *, strict: bool) -> Query:
     query = Query(resource_type)
     for name, value in _pairs(text):
         query = _take(query, name, value)
+    if query.subset.summary == "text" and query.includes:
+        raise BadRequest("'_summary=text' does not go with '_include' or '_revinclude'.")
+    if query.subset.summary and query.subset.elements:
+        raise BadRequest("'_summary' and '_elements' do not go together.")
     if strict and query.ignored:
         raise BadRequest(" ".join(query.ignored), code="not-supported")
     if strict and not query.asked:
@@ -136,6 +142,13 @@ def _take_result(query: Query, name: str, value: str) -> Query:
             return replace(query, count=_count(value), used=used)
         case "_summary", "count":
             return replace(query, count=0, used=used)
+        case "_summary", "text" | "data":
+            return replace(query, subset=replace(query.subset, summary=value), used=used)
+        case "_elements", _ if value:
+            names = frozenset(name.strip() for name in value.split(","))
+            return replace(
+                query, subset=replace(query.subset, elements=query.subset.elements | names), used=used
+            )
         case "_total", "none" | "accurate" | "estimate":
             return replace(query, total=value, used=used)
         case "_total", _:
