@@ -27,7 +27,9 @@ def launch_lab_viewer(clinician: Visitor, patient: str) -> None:
 
 def open_test(clinician: Visitor, name: str) -> None:
     """Choose a laboratory test in the Lab Viewer."""
-    clinician.page.locator(".test").filter(has=clinician.page.locator(f".test-name:text-is('{name}')")).click()
+    clinician.page.locator(".test").filter(
+        has=clinician.page.locator(f".test-name:text-is('{name}')")
+    ).click()
 
 
 def admin_list(staff: Visitor, path: str) -> None:
