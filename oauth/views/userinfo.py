@@ -13,7 +13,7 @@ from oauth.calling_client import Refused
 from oauth.claims import person_claims
 from oauth.models import AccessToken
 from oauth.scopes import NamedScope, parse_scopes
-from oauth.token_liveness import alive
+from oauth.token_liveness import living_id
 from oauth.token_verification import NotOurToken, verify
 
 
@@ -29,6 +29,7 @@ class UserInfoView(View):
             row, scopes = _living_token(request.headers.get("Authorization", ""))
         except Refused as refused:
             return refused.response()
+        request.calling_client = row.application  # type: ignore[attr-defined]  # for oauth.cors
         response = JsonResponse(person_claims(row.user, scopes))
         response["Cache-Control"] = "no-store"
         return response
@@ -47,7 +48,8 @@ def _living_token(authorization: str) -> tuple[AccessToken, set[str]]:
         verified = verify(token)
     except NotOurToken as fault:
         raise _invalid(str(fault)) from fault
-    row = alive(AccessToken.objects.filter(token_checksum=verified.checksum)).select_related("user").first()
+    found = living_id(AccessToken, verified.checksum)
+    row = AccessToken.objects.select_related("user", "application").filter(pk=found).first()
     if row is None or row.user is None:
         raise _invalid("The access token has expired or was revoked, or what it rests on has ended.")
     granted = parse_scopes(row.scope) or ()

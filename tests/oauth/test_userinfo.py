@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from oauth.models import Scope
-from tests.oauth.issuing import issue, make_key, make_user
+from tests.oauth.issuing import issue, make_client, make_key, make_user
 
 pytestmark = [
     pytest.mark.django_db,
@@ -64,3 +64,12 @@ def test_a_token_in_the_query_or_body_is_not_read() -> None:
     issued = issue(make_key(), make_user(), scope="openid")
     assert Client().get(URL, {"access_token": issued.token}).status_code == 401
     assert Client().post(URL, {"access_token": issued.token}).status_code == 401
+
+
+def test_only_pages_of_the_tokens_own_client_may_read_it_in_a_browser() -> None:
+    origin = "https://app.example.org"
+    make_client(allowed_origins="https://other.example.org")
+    issued = issue(make_key(), make_user(), make_client(allowed_origins=origin), scope="openid")
+    for page, may_read in ((origin, True), ("https://other.example.org", False)):
+        answer = Client().get(URL, headers={"Authorization": issued.header, "Origin": page})
+        assert (answer.get("Access-Control-Allow-Origin") == page) == may_read
