@@ -16,6 +16,8 @@ from oauth.scopes import NamedScope, parse_scopes
 from oauth.token_liveness import living_id
 from oauth.token_verification import NotOurToken, verify
 
+_ENDED = "The access token has expired or was revoked, or what it rests on has ended."
+
 
 @method_decorator(csrf_exempt, name="dispatch")
 class UserInfoView(View):
@@ -49,9 +51,11 @@ def _living_token(authorization: str) -> tuple[AccessToken, set[str]]:
     except NotOurToken as fault:
         raise _invalid(str(fault)) from fault
     found = living_id(AccessToken, verified.checksum)
-    row = AccessToken.objects.select_related("user", "application").filter(pk=found).first()
-    if row is None or row.user is None:
-        raise _invalid("The access token has expired or was revoked, or what it rests on has ended.")
+    if found is None:
+        raise _invalid(_ENDED)
+    row = AccessToken.objects.select_related("user", "application").get(pk=found)
+    if row.user is None:
+        raise _invalid("The access token was given to an app by itself, and tells of no person.")
     granted = parse_scopes(row.scope) or ()
     scopes = {scope.text for scope in catalogue.grantable(granted, granted) if isinstance(scope, NamedScope)}
     if "openid" not in scopes:
