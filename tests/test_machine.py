@@ -7,8 +7,8 @@ import pytest
 from tests import machine
 
 pytest_plugins = ["pytester"]
-# Plugins of the outer run that the inner one does not need.
-WITHOUT = ["-p", "no:django", "-p", "no:cacheprovider"]
+# Plugins, where installed, that do not bear being started twice in one process.
+WITHOUT = ["-p", "no:django", "-p", "no:playwright", "-p", "no:cacheprovider"]
 
 
 def test_ci_runs_on_a_machine_that_lacks_nothing() -> None:
