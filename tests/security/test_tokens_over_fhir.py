@@ -207,6 +207,16 @@ def test_a_token_stops_at_the_next_request_after_each_way_to_end_it(key: Key, cl
             assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6750#section-3.1")
+def test_a_dead_token_is_told_so_even_where_its_scopes_would_not_have_allowed_the_request(
+    key: Key, clinic: Issued
+) -> None:
+    issued = issue(key, make_user("Patient/a"), scope="patient/Patient.rs", patient="a")
+    assert send(issued, "GET", "Condition").status_code == 403
+    issued.row.revoke()
+    assert send(issued, "GET", "Condition").status_code == 401
+
+
 def test_a_scope_switched_off_is_forbidden_at_the_next_request(key: Key, clinic: Issued) -> None:
     token = issue(key, make_user("Practitioner/p"), scope="user/*.rs user/*.cud")
     assert send(token, "GET", "Patient/a").status_code == 200
