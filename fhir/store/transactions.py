@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from fhir.outcome import Conflict
+from fhir.outcome import Conflict, FhirError
 
 Result = TypeVar("Result")
 
@@ -24,8 +24,9 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
     beginning.
 
     Tried up to eight times where the database ends it because of others (so `work` must bear repeating); then
-    Conflict is raised. `one_statement` says that `work` writes with one statement, which PostgreSQL makes a
-    transaction by itself. Inside another transaction it is a part of that one, and tried once.
+    Conflict is raised, or FhirError with 503 where SQLite never got to write. `one_statement` says that
+    `work` writes with one statement, which PostgreSQL makes a transaction by itself. Inside another
+    transaction it is a part of that one, and tried once.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
@@ -37,7 +38,19 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
             with transaction.atomic():
                 return work()
         except (OperationalError, IntegrityError) as error:
+            if getattr(error.__cause__, "sqlite_errorname", None) == "SQLITE_BUSY":
+                raise _busy() from error
             if getattr(error.__cause__, "sqlstate", None) not in _PASSING:
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 — spreads the contenders, no secret
     raise Conflict("Others were changing the same resources. Nothing was written; please try again.")
+
+
+def _busy() -> FhirError:
+    """SQLite has let us wait for the one writer's place as long as the settings say."""
+    return FhirError(
+        503,
+        "transient",
+        "Others are writing. Nothing was written; please try again.",
+        headers={"Retry-After": "5"},
+    )

@@ -26,7 +26,7 @@ from fhir.models import (
     StringIndex,
     TokenIndex,
 )
-from fhir.outcome import Conflict
+from fhir.outcome import Conflict, FhirError
 from fhir.store import identifiers
 from tests.fhir import racing
 
@@ -175,7 +175,7 @@ def test_new_ids_are_ids_of_fhir_in_order_of_time_and_all_different() -> None:
 
 class _Cause(Exception):
     def __init__(self, sqlstate: str) -> None:
-        self.sqlstate = sqlstate
+        self.sqlstate = self.sqlite_errorname = sqlstate
 
 
 def _failing(times: int, sqlstate: str, kind: type[Exception]) -> Callable[[], str]:
@@ -205,6 +205,14 @@ def test_what_others_have_spoilt_is_tried_again(sqlstate: str, kind: type[Except
 def test_other_errors_of_the_database_are_not_repeated() -> None:
     with pytest.raises(OperationalError):
         store.in_transaction(_failing(1, "57014", OperationalError))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_writer_that_never_gets_its_turn_is_told_to_come_back() -> None:
+    with pytest.raises(FhirError) as caught:
+        store.in_transaction(_failing(1, "SQLITE_BUSY", OperationalError))
+    assert caught.value.status == 503
+    assert caught.value.headers == {"Retry-After": "5"}
 
 
 @pytest.mark.requirement("https://hl7.org/fhir/R4/http.html#concurrency")
