@@ -5,8 +5,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from smartcdr.framing import framed
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartcdr.settings")
-application = get_wsgi_application()
+application = framed(get_wsgi_application())
 
 from fhir import validation  # noqa: E402  Django must be set up first
 

@@ -42,7 +42,7 @@ def _has_it(request: Request, found: Version) -> bool:
         return False
     try:
         since = parsedate_to_datetime(request.if_modified_since)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     if since.tzinfo is None:
         return False

@@ -15,8 +15,7 @@ def vread(request: Request) -> Answer:
     Raises Forbidden, NotFound, and Gone for a version that is a deletion.
     """
     require(request.access, request.type, "r")
-    number = int(request.version) if request.version.isascii() and request.version.isdigit() else 0
-    found = store.versions(request.access, request.type, request.id, only=number)
+    found = store.versions(request.access, request.type, request.id, only=_number(request.version))
     if found is None:
         raise unknown(request)
     if not found:
@@ -27,3 +26,9 @@ def vread(request: Request) -> Answer:
     if version.deleted:
         raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")
     return Answer(200, version.text, version.number, version.last_updated)
+
+
+def _number(text: str) -> int:
+    """The number of a version; 0, which none has, for what is no number or a longer one than there will
+    be."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
