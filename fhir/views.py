@@ -150,6 +150,7 @@ def _authenticators() -> list[Any]:
 
 def _request(http: HttpRequest, access: Access, query: str, address: dict[str, str]) -> Request:
     header: Callable[[str, str], str] = http.META.get
+    _check_conditions(http)
     return Request(
         access=access,
         type=address.get("type", ""),
@@ -164,6 +165,17 @@ def _request(http: HttpRequest, access: Access, query: str, address: dict[str, s
         if_none_exist=header("HTTP_IF_NONE_EXIST", ""),
         prefer=preferences(header("HTTP_PREFER", "")),
     )
+
+
+def _check_conditions(http: HttpRequest) -> None:
+    """Raise BadRequest for a condition that is there and says nothing, which would otherwise count as none.
+
+    A header that is not ASCII arrives from the server as empty.
+    """
+    for name in ("HTTP_IF_MATCH", "HTTP_IF_NONE_EXIST"):
+        if http.META.get(name, "-").strip() == "":
+            header = name.removeprefix("HTTP_").replace("_", "-").title()
+            raise BadRequest(f"{header} is empty or not in ASCII (encode what is not ASCII by percent).")
 
 
 def _body(http: HttpRequest) -> bytes:
