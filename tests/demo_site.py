@@ -79,6 +79,7 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
             yield DemoSite(told["site"], told["fhir"], told["users"], told["clients"], environment)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker run all tests of the demonstration, so that it is started once."""
     for item in items:

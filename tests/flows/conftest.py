@@ -91,11 +91,11 @@ class App:
         return requests.post(url, {"token": token}, auth=auth or self.login, timeout=SECONDS)
 
 
-@pytest.fixture
-def app(demo_site: DemoSite) -> App:
-    """The app, registered for this test alone."""
+@pytest.fixture(scope="module")
+def registered(demo_site: DemoSite) -> dict[str, str]:
+    """The app's name in the gallery, its client_id and its secret."""
     name = f"MyLabViewer {secrets.token_hex(4)}"
-    registered = demo_site.register(
+    return {"name": name} | demo_site.register(
         client_name=name,
         application_type="web",
         token_endpoint_auth_method="client_secret_basic",
@@ -103,7 +103,12 @@ def app(demo_site: DemoSite) -> App:
         launch_url=LAUNCH_URL,
         scope=SCOPE,
     )
-    return App(demo_site.fhir, name, registered["client_id"], registered["client_secret"])
+
+
+@pytest.fixture
+def app(demo_site: DemoSite, registered: dict[str, str]) -> App:
+    """The app in a new window: it has asked for nothing yet."""
+    return App(demo_site.fhir, registered["name"], registered["client_id"], registered["client_secret"])
 
 
 @pytest.fixture

@@ -94,7 +94,8 @@ def test_step_2_only_the_scopes_that_the_person_left_ticked_are_granted(
     demo_site: DemoSite, app: App
 ) -> None:
     picky = Person(demo_site.user("patient"), unticked=("offline_access",))
-    granted = app.sign_in(picky, STANDALONE)
+    asked_anew = app.authorization_url(STANDALONE, prompt="consent")
+    granted = app.tokens(picky.authorize(asked_anew, CALLBACK))
     assert "offline_access" not in granted["scope"].split()
     assert "patient/*.read" in granted["scope"].split()
     assert "refresh_token" not in granted
