@@ -11,7 +11,7 @@ from typing import Any
 from fhir import registry
 from fhir.expressions import Found, reference_type
 from fhir.hashing import MIXED, NONE, digest, reference_key
-from fhir.search.types import date, number, quantity, reference, string, token, uri
+from fhir.search.types import composite, date, number, quantity, reference, string, token, uri
 from fhir.search.types.quantity import QuantityRow
 from fhir.search.types.reference import ReferenceRow
 from fhir.search.types.string import StringRow
@@ -29,8 +29,11 @@ class IndexRows:
     """All index rows of one resource, without the columns (patient, date, resource_id) that they share.
 
     `high` is the high end of the main date. `compartments` are the digests of the patients it belongs to.
+    `fhir_id` and `updated` are the resource's id and its meta.lastUpdated, as they stand.
     """
 
+    fhir_id: str = ""
+    updated: str = ""
     patient: int = NONE
     date: int = 0
     high: int = 0
@@ -92,6 +95,8 @@ def _adder(parameter: registry.SearchParameter) -> _Add | None:
             return lambda rows, found: rows.quantities.update(quantity.index(key, found))
         case "number":
             return lambda rows, found: rows.quantities.update(number.index(key, found))
+        case "composite":
+            return lambda rows, found: _add_composites(rows, parameter, found)
         case _:
             return None
 
@@ -102,7 +107,7 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
     Raises KeyError for a Patient without an id, fhir.search.types.date.DateError for an impossible date.
     """
     plan = _plan(resource_type)
-    rows = IndexRows()
+    rows = IndexRows(resource.get("id", ""), resource.get("meta", {}).get("lastUpdated", ""))
     named: set[int] = set()
     for parameter, found in registry.extract(resource):
         code = parameter.code
@@ -122,6 +127,15 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
         _add_security_context(rows, resource)
     rows.patient = _sole_patient(rows.compartments, named if plan.patient_parameter else rows.compartments)
     return rows
+
+
+def _add_composites(rows: IndexRows, parameter: registry.SearchParameter, found: list[Found]) -> None:
+    made = composite.index(parameter, found)
+    rows.tokens |= made.tokens
+    rows.references |= made.references
+    rows.strings += made.strings
+    rows.dates |= made.dates
+    rows.quantities |= made.quantities
 
 
 def _add_references(rows: IndexRows, resource_type: str, code: str, found: list[Found]) -> None:

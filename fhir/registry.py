@@ -89,8 +89,8 @@ class SearchParameter:
     def compiled(self) -> Callable[[dict[str, Any]], list[Found]]:
         """A function from a resource of this type to the values found.
 
-        For a composite each value is a tuple with one list of found values for each component, its type
-        `composite`.
+        For a composite each value is a tuple with one list of found values for each component, its type that
+        of the place which the components apply to.
         """
 
         def find(resource: dict[str, Any]) -> list[Found]:
@@ -100,30 +100,30 @@ class SearchParameter:
         return find
 
     @cached_property
-    def _parts(self) -> Mapping[str, Callable[[dict[str, Any], dict[str, Any]], Found]]:
+    def _parts(self) -> Mapping[str, Callable[[dict[str, Any], dict[str, Any]], tuple[list[Found], ...]]]:
         return MappingProxyType({kind: _composite(self.components, kind) for kind in self.element_types})
 
     def finish(self, found: list[Found], resource: dict[str, Any]) -> list[Found]:
         """Return `found` as it is, or for a composite the values of the components at each place found."""
         if not self.components:
             return found
-        return [self._parts[kind](value, resource) for value, kind in found]
+        return [(self._parts[kind](value, resource), kind) for value, kind in found]
 
 
 def _composite(
     components: tuple[Component, ...], kind: str
-) -> Callable[[dict[str, Any], dict[str, Any]], Found]:
+) -> Callable[[dict[str, Any], dict[str, Any]], tuple[list[Found], ...]]:
     """Return a function from (place, resource) to the composite value there."""
     routes = [parse(component.expression, kind) for component in components]
     absolute = [any(route.from_resource for route in ways) for ways in routes]
     run = compile_routes(routes)
 
-    def read(place: dict[str, Any], resource: dict[str, Any]) -> Found:
+    def read(place: dict[str, Any], resource: dict[str, Any]) -> tuple[list[Found], ...]:
         here = run(place)
         if any(absolute):
             top = run(resource)
             here = [top[i] if absolute[i] else here[i] for i in range(len(here))]
-        return tuple(here), "composite"
+        return tuple(here)
 
     return read
 

@@ -7,7 +7,7 @@ Fragments of SQL use three aliases: `x` for a row of an index table, `r` for the
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fhir.enforcement import ALWAYS, Condition
+from fhir.condition import ALWAYS, Condition
 from fhir.hashing import NONE
 from fhir.registry import SearchParameter
 

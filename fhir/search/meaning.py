@@ -3,26 +3,15 @@
 What a chain asks of other resources is asked like a search for them: only those count that the access finds.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from fhir.access import Access
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import Forbidden
-from fhir.search import modifiers
 from fhir.search.branches import Branch, branches
 from fhir.search.criteria import REFERENCES, Asked, Chained, Criterion, Part, Pointed, Probe
-from fhir.search.types import address, date, number, quantity, reference, string, token, uri
-
-_CRITERIA: dict[str, Callable[[Asked], Criterion]] = {
-    "token": token.criterion,
-    "string": string.criterion,
-    "uri": uri.criterion,
-    "date": date.criterion,
-    "number": number.criterion,
-    "quantity": quantity.criterion,
-    "reference": reference.criterion,
-}
+from fhir.search.plain import plain
 
 
 def criterion(part: Part, access: Access) -> Criterion:
@@ -33,20 +22,11 @@ def criterion(part: Part, access: Access) -> Criterion:
     """
     match part:
         case Asked():
-            return _plain(part)
+            return plain(part)
         case Chained():
             return _chained(part, access)
         case Pointed():
             return _pointed(part, access)
-
-
-def _plain(asked: Asked) -> Criterion:
-    code = asked.parameter.code
-    if code == "_id":
-        return address.criterion(asked)
-    if asked.modifier == "missing" and code != "_lastUpdated":
-        return modifiers.missing(asked)
-    return _CRITERIA[asked.parameter.type](asked)
 
 
 def _chained(chain: Chained, access: Access) -> Criterion:

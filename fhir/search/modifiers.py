@@ -1,6 +1,6 @@
 """What can stand behind a parameter's name. https://hl7.org/fhir/R4/search.html#modifiers"""
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter
@@ -14,6 +14,7 @@ UNDERSTOOD: dict[str, tuple[str, ...]] = {
     "date": ("missing",),
     "number": ("missing",),
     "quantity": ("missing",),
+    "composite": (),
 }
 """The modifiers that work, by the type of parameter; for references also the name of a resource type."""
 

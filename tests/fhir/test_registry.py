@@ -159,9 +159,9 @@ def test_a_composite_gives_its_components_at_each_place() -> None:
     parameter = registry.search_parameter("Observation", "combo-code-value-quantity")
     assert parameter is not None
     assert parameter.compiled(resource) == [
-        (([({"text": "whole"}, "CodeableConcept")], [({"value": 1}, "Quantity")]), "composite"),
-        (([({"text": "part"}, "CodeableConcept")], [({"value": 2}, "Quantity")]), "composite"),
-        (([({"text": "bare"}, "CodeableConcept")], []), "composite"),
+        (([({"text": "whole"}, "CodeableConcept")], [({"value": 1}, "Quantity")]), "Observation"),
+        (([({"text": "part"}, "CodeableConcept")], [({"value": 2}, "Quantity")]), "Observation.component"),
+        (([({"text": "bare"}, "CodeableConcept")], []), "Observation.component"),
     ]
 
 
@@ -174,7 +174,7 @@ def test_a_component_can_look_at_the_whole_resource() -> None:
     parameter = registry.search_parameter("MolecularSequence", "chromosome-variant-coordinate")
     assert parameter is not None
     [(value, kind)] = parameter.compiled(resource)
-    assert kind == "composite"
+    assert kind == "MolecularSequence.variant"
     assert value == ([({"text": "1"}, "CodeableConcept")], [(5, "integer")], [(6, "integer")])
 
 

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html#id
 """
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.search.criteria import Asked, Criterion
 from fhir.search.escapes import unescape
 from fhir.search.modifiers import unknown_modifier

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fhir.enforcement import ALWAYS, Condition
+from fhir.condition import ALWAYS, Condition
 from fhir.expressions import Found
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
@@ -144,20 +144,29 @@ def criterion(asked: Asked) -> Criterion:
     """
     if asked.modifier:
         raise unknown_modifier(asked)
-    values = [_value(asked, text) for text in asked.values]
+    values = _values(asked)
     parameter = asked.parameter
     if parameter.code == "_lastUpdated":
         return Criterion(home=compare("{home}.last_updated", "{home}.last_updated", values), rank=60)
     key = digest(parameter.resource_type, parameter.code)
-    inside = compare("x.low", "x.high", values)
-    probe = Probe(DATES, Condition(f"x.hash = %s AND {inside.sql}", (key, *inside.params)))
+    here = probe(key, asked)
     main = main_date(parameter.resource_type)
     if main is None or main.code != parameter.code:
-        return Criterion((probe,), rank=60)
+        return Criterion((here,), rank=60)
     # A resource without a main date has zero in both columns; no date of a second's or coarser precision has.
     within = compare("r.date", "r.high", values)
     dated = Condition(f"{within.sql} AND (r.date <> 0 OR r.high <> 0)", within.params)
-    return Criterion((probe,), rank=60, main=dated, bound=_bound(values))
+    return Criterion((here,), rank=60, main=dated, bound=_bound(values))
+
+
+def probe(key: int, asked: Asked) -> Probe:
+    """Return where the index has one of the dates asked for under this hash. Raises BadRequest as above."""
+    inside = compare("x.low", "x.high", _values(asked))
+    return Probe(DATES, Condition(f"x.hash = %s AND {inside.sql}", (key, *inside.params)))
+
+
+def _values(asked: Asked) -> list[tuple[str, Span]]:
+    return [_value(asked, text) for text in asked.values]
 
 
 def _value(asked: Asked, text: str) -> tuple[str, Span]:

@@ -1,6 +1,6 @@
 """Number parameters. https://hl7.org/fhir/R4/search.html#number"""
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest
 from fhir.search.criteria import QUANTITIES, Asked, Criterion, Probe, all_of

@@ -7,9 +7,10 @@ import math
 import re
 import sys
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest
 from fhir.outcome import BadRequest
@@ -53,7 +54,13 @@ def index(parameter_hash: int, found: list[Found]) -> set[QuantityRow]:
 
 def _key(unit: dict[str, Any], name: str) -> int:
     text = unit.get(name)
-    return digest(text) if text else NONE
+    return _known_digest(text) if text else NONE
+
+
+@lru_cache(maxsize=4096)
+def _known_digest(text: str) -> int:
+    """`digest`, remembered: units come again and again."""
+    return digest(text)
 
 
 def _single(value: dict[str, Any]) -> tuple[float, float] | None:
@@ -92,16 +99,17 @@ def criterion(asked: Asked) -> Criterion:
     """
     if asked.modifier:
         raise unknown_modifier(asked)
-    return Criterion(tuple(_probe(asked, value) for value in asked.values), rank=55)
+    key = digest(asked.parameter.resource_type, asked.parameter.code)
+    return Criterion(tuple(probe(key, asked, value) for value in asked.values), rank=55)
 
 
-def _probe(asked: Asked, value: str) -> Probe:
+def probe(key: int, asked: Asked, value: str) -> Probe:
+    """Return where the index has one value under this hash. Raises BadRequest for a value of another form."""
     parts = [unescape(part) for part in split(value, "|")]
     if len(parts) not in (1, 3):
         raise BadRequest(
             f"'{value}' is not a quantity for '{asked.name}': number, number|system|code, number||code."
         )
-    key = digest(asked.parameter.resource_type, asked.parameter.code)
     conditions = [Condition("x.hash = %s", (key,)), compare(asked, parts[0])]
     if len(parts) == 3:
         conditions.append(_unit(parts[1], parts[2]))
@@ -120,20 +128,20 @@ def _unit(system: str, code: str) -> Condition:
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _COMPARISONS = {
-    "eq": ("(x.low >= %s AND x.low < %s AND x.high < %s)", "low", "high", "high"),
-    "ne": ("(x.low < %s OR x.high >= %s)", "low", "high"),
-    "gt": ("x.high > %s", "exact"),
-    "lt": ("x.low < %s", "exact"),
-    "ge": ("x.high >= %s", "exact"),
-    "le": ("x.low <= %s", "exact"),
-    "sa": ("x.low > %s", "exact"),
-    "eb": ("x.high < %s", "exact"),
-    "ap": ("(x.high >= %s AND x.low <= %s)", "near", "far"),
+    "eq": ("({low} >= %s AND {low} < %s AND {high} < %s)", "low", "high", "high"),
+    "ne": ("({low} < %s OR {high} >= %s)", "low", "high"),
+    "gt": ("{high} > %s", "exact"),
+    "lt": ("{low} < %s", "exact"),
+    "ge": ("{high} >= %s", "exact"),
+    "le": ("{low} <= %s", "exact"),
+    "sa": ("{low} > %s", "exact"),
+    "eb": ("{high} < %s", "exact"),
+    "ap": ("({high} >= %s AND {low} <= %s)", "near", "far"),
 }
 
 
-def compare(asked: Asked, text: str) -> Condition:
-    """The condition that a row's number compares as a value with its prefix says.
+def compare(asked: Asked, text: str, low: str = "x.low", high: str = "x.high") -> Condition:
+    """The condition that the number in these columns compares as a value with its prefix says.
 
     `eq` and `ne` count half a unit of the last digit written to either side, `ap` a tenth of the value;
     the others take the number as exact. Raises BadRequest if it is no number.
@@ -155,4 +163,4 @@ def compare(asked: Asked, text: str) -> Condition:
         "far": number + tenth,
     }
     sql, *names = _COMPARISONS[prefix]
-    return Condition(sql, tuple(float(ends[name]) for name in names))
+    return Condition(sql.format(low=low, high=high), tuple(float(ends[name]) for name in names))

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
+from fhir.condition import Condition
 from fhir.elements import is_resource_type
-from fhir.enforcement import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest, reference_key
 from fhir.outcome import BadRequest
@@ -83,24 +83,24 @@ def criterion(asked: Asked) -> Criterion:
     if asked.modifier == "identifier":
         code = parameter.code + IDENTIFIER
         return Criterion(
-            tuple(token.probe(parameter.resource_type, code, text) for text in asked.values), rank=15
+            tuple(token.probe(text, parameter.resource_type, code) for text in asked.values), rank=15
         )
     if asked.modifier and asked.modifier not in parameter.targets:
         raise unknown_modifier(asked)
-    targets = [key for text in asked.values for key in _targets(asked, unescape(text))]
+    keys = [each for text in asked.values for each in targets(asked, unescape(text))]
     key = digest(parameter.resource_type, parameter.code)
     probes = tuple(
         Probe(
             REFERENCES, Condition("x.hash = %s AND x.target = %s", (key, target)), ordered=True, unique=True
         )
-        for target in dict.fromkeys(targets)
+        for target in dict.fromkeys(keys)
     )
-    patient = targets[0] if len(targets) == 1 and _names_patient(asked) else NONE
+    patient = keys[0] if len(keys) == 1 and _names_patient(asked) else NONE
     # Every index can be read for one patient alone, so the patient is the last to start from.
     return Criterion(probes, rank=84 if patient else 25, patient=patient)
 
 
-def _targets(asked: Asked, text: str) -> list[int]:
+def targets(asked: Asked, text: str) -> list[int]:
     """Return the digests of what a value may mean: several where it is an id and the types are not told."""
     address = own_address(text)
     if address is not None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.expressions import Found
 from fhir.hashing import digest
 from fhir.search.criteria import STRINGS, Asked, Criterion, Probe, all_of

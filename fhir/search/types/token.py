@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
+from fhir.condition import Condition
 from fhir.elements import element, value_sets
-from fhir.enforcement import Condition
 from fhir.expressions import Found
 from fhir.hashing import NONE, digest
 from fhir.outcome import BadRequest
@@ -29,25 +29,27 @@ def _known_digest(*parts: str) -> int:
     return digest(*parts)
 
 
-def index(resource_type: str, code: str, found: list[Found]) -> set[TokenRow]:
+def index(resource_type: str, code: str, found: list[Found], *under: str) -> set[TokenRow]:
     """Return the rows of the values that the parameter `code` finds in one resource.
 
     One for each value, keyed by type, parameter and value; and one for each system, keyed by type and
-    parameter alone, which answers `system|` and `:missing`.
+    parameter alone, which answers `system|` and `:missing`. `under` takes the place of type and parameter in
+    the keys.
     """
     rows: set[TokenRow] = set()
-    present = _known_digest(resource_type, code)
+    within = under or (resource_type, code)
+    present = _known_digest(*within)
     for value, kind in found:
-        for system, token in _tokens(value, kind, resource_type, code):
+        for system, token in tokens(value, kind, resource_type, code):
             origin = _known_digest(system) if system else NONE
             rows.add((present, origin))
             if token:
                 key = digest if kind in ("Identifier", "ContactPoint") else _known_digest
-                rows.add((key(resource_type, code, token), origin))
+                rows.add((key(*within, token), origin))
     return rows
 
 
-def _tokens(value: Any, kind: str, resource_type: str, code: str) -> Iterator[tuple[str, str]]:
+def tokens(value: Any, kind: str, resource_type: str, code: str) -> Iterator[tuple[str, str]]:
     """Yield (system, code) for one value; either may be empty. The table is that of the token section."""
     match kind:
         case "CodeableConcept":
@@ -94,19 +96,20 @@ def criterion(asked: Asked) -> Criterion:
     if asked.modifier not in ("", "not"):
         raise unknown_modifier(asked)
     parameter = asked.parameter
-    probes = tuple(probe(parameter.resource_type, parameter.code, value) for value in asked.values)
+    probes = tuple(probe(value, parameter.resource_type, parameter.code) for value in asked.values)
     return Criterion(probes, negated=asked.modifier == "not", rank=_rank(parameter))
 
 
-def probe(resource_type: str, code: str, value: str) -> Probe:
-    """Return where the index has one value, which may still have escapes. Raises BadRequest if it says
-    nothing.
+def probe(value: str, *within: str) -> Probe:
+    """Return where the index has one value, which may still have escapes, of type and parameter `within`.
+
+    Raises BadRequest if it says nothing.
     """
     parts = [unescape(part) for part in split(value, "|")]
     if len(parts) > 2 or not any(parts):
         raise BadRequest(f"'{value}' is not a token: it should be code, system|code, |code or system|.")
     token = parts[-1]
-    key = digest(resource_type, code, token) if token else digest(resource_type, code)
+    key = digest(*within, token) if token else digest(*within)
     if len(parts) == 1:
         return Probe(TOKENS, Condition("x.hash = %s", (key,)), ordered=True)
     system = digest(parts[0]) if parts[0] else NONE

@@ -64,6 +64,11 @@ def amount(value: Any, kind: str) -> str | None:
     return f"{value['value']}|{escaped(value.get('system', ''))}|{escaped(unit)}"
 
 
+def whole(value: Any, kind: str) -> str:
+    """What asks for a URI: all of it."""
+    return escaped(value)
+
+
 def target(value: Any, kind: str) -> str | None:
     """What asks for a reference."""
     found = value.get("reference") if kind == "Reference" else value
@@ -79,10 +84,10 @@ def queries(resource: dict[str, Any]) -> Iterator[str]:
         "number": amount,
         "quantity": amount,
         "reference": target,
-        "uri": lambda value, kind: escaped(value),
+        "uri": whole,
     }
     for parameter, found in registry.extract(resource):
-        if not is_supported(parameter) or parameter.code == "_lastUpdated":
+        if not is_supported(parameter) or parameter.type not in ways or parameter.code == "_lastUpdated":
             continue
         first: Found = found[0]
         asked = ways[parameter.type](*first)
