@@ -3,6 +3,7 @@
 An `Access` is the union of its rules. A rule names types, interactions (the SMART letters c r u d s) and patients;
 a rule with patients reaches resources in the compartments of those patients, and for r and s also the types that
 fhir.registry lists as shared (Practitioner, Medication …), which are never writable under such a rule.
+A rule with criteria reaches of all that only what a search with these criteria finds.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ LETTERS = "cruds"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One permission. `types` None means every type; `patients` None means every patient and everything beside them."""
+    """One permission. `types` None means every type; `patients` None means every patient and everything beside them.
+
+    `criteria` is a query that narrows the rule to the resources that it finds; such a rule names one type.
+    Criteria that are not understood to the last word give nothing. Raises ValueError for criteria without a type.
+    """
 
     types: frozenset[str] | None
     letters: frozenset[str]
     patients: frozenset[str] | None
+    criteria: str = ""
+
+    def __post_init__(self) -> None:
+        """Criteria mean something only for one type."""
+        if self.criteria and (self.types is None or len(self.types) != 1):
+            raise ValueError("A rule with criteria names exactly one type.")
 
     def concerns(self, resource_type: str, letter: str) -> bool:
         """Whether this rule speaks about this type and interaction at all."""

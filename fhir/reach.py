@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fhir.access import Access
-from fhir.enforcement import ALWAYS, NEVER, Condition, visible
+from fhir.condition import ALWAYS, NEVER, Condition
+from fhir.enforcement import visible
 from fhir.search.criteria import all_of, any_of
 
 Reach = Mapping[str, Condition]

@@ -13,7 +13,8 @@ from functools import cache
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import NEVER, TYPE_NUMBERS, AccessLapsed, Condition, guard
+from fhir.condition import NEVER, Condition
+from fhir.enforcement import AccessLapsed, guard
 from fhir.hashing import digest
 from fhir.reach import Reach, one_of
 from fhir.registry import main_date
@@ -21,6 +22,7 @@ from fhir.search.criteria import all_of
 from fhir.search.engine import Hit
 from fhir.search.rowsets import among, rows_of
 from fhir.search.sorting import Key, Order
+from fhir.tables import TYPE_NUMBERS
 
 _PEOPLE = ("Patient", "Person", "RelatedPerson")
 """Types whose main date is a birth, which is no date of care."""

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from fhir.granular import is_understood
 from oauth.models import Scope as Line
 from oauth.prepared import Prepared
-from oauth.scopes import V1_NAMES, ResourceScope, Scope, is_granular, narrow, parse_scope, parse_scopes
+from oauth.scopes import V1_NAMES, WILDCARD, ResourceScope, Scope, narrow, parse_scope, parse_scopes
 
 _ENABLED = Prepared(lambda: Line.objects.filter(enabled=True).order_by().values_list("pattern"))
 
@@ -59,9 +60,8 @@ def grantable(
 ) -> tuple[Scope, ...]:
     """What of `asked` a client that may ask for `allowed` can be granted now, in the order asked.
 
-    `enabled` is the catalogue as `enabled_text` gives it, read from the database if left out. Scopes with a
-    query part are understood but left out: nothing enforces them yet, and a scope that is not enforced is
-    never granted.
+    `enabled` is the catalogue as `enabled_text` gives it, read from the database if left out. A scope with a
+    query part that the repository does not understand to the last word is left out: it could not be enforced.
     """
     catalogue = _read(enabled_text() if enabled is None else enabled)
     return tuple(scope for scope in narrow(narrow(asked, allowed), catalogue) if is_enforced(scope))
@@ -74,8 +74,13 @@ def _read(enabled: str) -> tuple[Scope, ...]:
 
 
 def is_enforced(scope: Scope) -> bool:
-    """Whether every interaction is held to this scope today; only such scopes are granted and advertised."""
-    return not is_granular(scope)
+    """Whether every interaction is held to this scope; only such scopes are granted and advertised.
+
+    A query says something only of one type, and in words that the repository reads strictly.
+    """
+    if not isinstance(scope, ResourceScope) or not scope.query:
+        return True
+    return scope.type != WILDCARD and is_understood(scope.type, scope.query)
 
 
 def advertised() -> list[str]:

@@ -44,7 +44,7 @@ def create(request: Request) -> Answer:
 
 def check_creation(request: Request, change: Change) -> None:
     """Raise Forbidden unless the new resource lies within reach."""
-    if not may_write(request.access, change.type, "c", None, change.compartments):
+    if not may_write(request.access, change.type, "c", None, change.content):
         raise Forbidden(
-            f"This {change.type} would not belong to a patient that the token may write for, and to no other."
+            f"This {change.type} would not be one that the token may write: by its patients or its content."
         )

@@ -51,4 +51,4 @@ def _could_delete(request: Request) -> bool:
     """Whether the deletion that there is could have been this access's: what was deleted was within its
     reach."""
     last = store.last_content(request.type, request.id)
-    return may_write(request.access, request.type, "d", last.compartments if last else set(), None)
+    return last is not None and may_write(request.access, request.type, "d", last, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fhir import store
 from fhir.access import Access
-from fhir.enforcement import require
+from fhir.enforcement import reaches_all, require
 from fhir.exchange import Answer, Request
 from fhir.incoming import hold_to_version, is_id, resource_body
 from fhir.interactions.read import unknown
@@ -31,8 +31,7 @@ def update(request: Request) -> Answer:
         return change
 
     change = store.in_transaction(write)
-    created = change.changed and (change.current is None or change.current.deleted)
-    return answer(request, change, 201 if created else 200)
+    return answer(request, change, 201 if change.creates else 200)
 
 
 def check_id(request: Request, fhir_id: object) -> None:
@@ -59,4 +58,4 @@ def check_update(request: Request, change: Change, current: Current | None) -> N
 def may_choose_ids(access: Access, resource_type: str) -> bool:
     """Whether an update may create: not under rules that are limited to patients, whose callers would learn
     from the answer which ids others use."""
-    return any(rule.patients is None for rule in access.rules_for(resource_type, "u"))
+    return reaches_all(access, resource_type, "u")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fhir import store
-from fhir.enforcement import may_write
+from fhir.enforcement import may_write, sees, touches
 from fhir.exchange import Answer, Request
+from fhir.indexing import IndexRows
 from fhir.jsontext import serialise
 from fhir.outcome import Forbidden, Issue, Unprocessable, outcome
 from fhir.search.types.date import DateError
@@ -33,21 +35,19 @@ def check_change(request: Request, letter: str, change: Change, current: Current
 
     Raises Forbidden where it is, and the change would take it out of reach or touch another patient's record.
     """
-    before = current.compartments
-    if may_write(request.access, change.type, letter, before, change.compartments):
+    if may_write(request.access, change.type, letter, current.content, change.content):
         return True
     if not reaches(request, letter, current):
         return False
     raise Forbidden(
-        f"The {change.type} belongs, or would belong, to a patient that the token may not write for."
+        f"The {change.type} is, or would be, one that the token may not write: by its patient or its content."
     )
 
 
 def reaches(request: Request, letter: str, current: Current) -> bool:
     """Whether one of the patients that the resource belongs to is within reach of `letter`."""
-    return any(
-        may_write(request.access, request.type, letter, None, {key}) for key in current.compartments or ()
-    )
+    content = current.content
+    return content is not None and touches(request.access, request.type, letter, content)
 
 
 def answer(request: Request, change: Change, status: int) -> Answer:
@@ -57,13 +57,27 @@ def answer(request: Request, change: Change, status: int) -> Answer:
     https://hl7.org/fhir/R4/http.html#ops
     """
     wish = request.prefer.get("return", "representation")
-    text: str | bytes = change.text
+    text: str | bytes = representation(request, change)
     if wish == "minimal":
         text = ""
     elif wish == "OperationOutcome":
         text = serialise(outcome([said(change)]))
     location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
     return Answer(status, text, change.version, change.last_updated, location)
+
+
+def representation(request: Request, change: Change) -> str:
+    """The text of a written resource; of a patched one, which the caller has not sent whole, only if it is
+    readable."""
+    if change.method != "PATCH":
+        return change.text
+    content = change.content
+    return change.text if content and shows(replace(request, id=change.fhir_id), content) else ""
+
+
+def shows(request: Request, rows: IndexRows) -> bool:
+    """Whether the caller may read the request's resource with this content."""
+    return sees(request.access, request.type, request.id, lambda: rows)
 
 
 def answer_about_existing(request: Request, resource_type: str, fhir_id: str) -> Answer:

@@ -5,21 +5,21 @@ Every other criterion is a probe for the resource at hand, by the key of its ind
 id). So a page costs some rows of one index for each branch, however many resources there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fhir.access import Access
-from fhir.enforcement import ALWAYS, TYPE_NUMBERS, Condition, visible
+from fhir.access import Access, Rule
+from fhir.condition import ALWAYS, Condition
+from fhir.enforcement import visible
 from fhir.hashing import MIXED, NONE, reference_key
 from fhir.registry import compartment_class
 from fhir.search.criteria import TOKENS, Criterion, Probe, all_of, any_of
+from fhir.search.holding import holds
 from fhir.search.rowsets import by_key
+from fhir.tables import TYPE_NUMBERS
 
 MOST_BRANCHES = 16
 """More alternatives than these are looked up together and then sorted."""
-
-_ONE_BY_ONE = "LIMIT 1 OFFSET 0"
-"""Keeps PostgreSQL from turning a probe into a join, of whose size it has no idea."""
 
 # The type stands in the text: how many resources there are of each decides which way is the quickest.
 _RESOURCES = (
@@ -58,10 +58,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """What may be found of a type; if it is the compartments of certain patients, these too."""
+    """What may be found of a type; if it lies in the compartments of certain patients, these too, and those
+    of them of whom all may be found.
+    """
 
     condition: Condition
     patients: frozenset[int]
+    whole: frozenset[int]
 
 
 def branches(access: Access, resource_type: str, criteria: tuple[Criterion, ...]) -> list[Branch]:
@@ -86,7 +89,7 @@ def _split(
     """Yield the branches for one patient: the rows that name the patient, and those that cannot."""
     besides = tuple(each for each in rest if each is not asked)
     # A row that names a patient belongs to that one only, so no more has to be asked if that one is in reach.
-    named = ALWAYS if patient in reach.patients else reach.condition
+    named = ALWAYS if patient in reach.whole else reach.condition
     for probe in _probes(start):
         yield _branch(probe, named, Condition("x.patient = %s", (patient,)), besides)
         yield _branch(probe, reach.condition, Condition("x.patient = %s", (MIXED,)), rest)
@@ -103,12 +106,18 @@ def _start(criteria: tuple[Criterion, ...]) -> Criterion | None:
 def _reach(access: Access, resource_type: str) -> _Reach:
     """What `access` may find of a type."""
     rules = access.rules_for(resource_type, "s")
-    named = frozenset[str]().union(*(rule.patients or () for rule in rules))
     limited = compartment_class(resource_type) == "compartment" and all(
         rule.patients is not None for rule in rules
     )
-    keys = frozenset(reference_key("Patient", patient) for patient in named) if limited else frozenset()
-    return _Reach(visible(access, resource_type, "s"), keys)
+    return _Reach(
+        visible(access, resource_type, "s", home="{home}"),
+        _named(rules) if limited else frozenset(),
+        _named(rule for rule in rules if not rule.criteria) if limited else frozenset(),
+    )
+
+
+def _named(rules: Iterable[Rule]) -> frozenset[int]:
+    return frozenset(reference_key("Patient", patient) for rule in rules for patient in rule.patients or ())
 
 
 def _unguided(resource_type: str, patient: int) -> Condition:
@@ -143,18 +152,6 @@ def _filters(criteria: tuple[Criterion, ...], with_high: bool) -> Condition:
 
 def _filter(criterion: Criterion, with_high: bool) -> Condition:
     """What a criterion says of a resource that was found by another one."""
-    if criterion.home is not None:
-        return criterion.home
     if criterion.main is not None and with_high:
         return all_of((criterion.bound, criterion.main))
-    found = any_of(
-        Condition(
-            f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "  # noqa: S608
-            f"AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id {_ONE_BY_ONE})",
-            probe.where.params,
-        )
-        for probe in criterion.probes
-    )
-    if criterion.negated:
-        return Condition(f"NOT {found.sql}", found.params)
-    return all_of((criterion.bound, found))
+    return all_of((criterion.bound, holds(criterion, "r")))

@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import AccessLapsed, Condition, guard
+from fhir.condition import Condition
+from fhir.enforcement import AccessLapsed, guard
 from fhir.search.branches import Branch, branches
 from fhir.search.criteria import all_of
 from fhir.search.meaning import criterion

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import ALWAYS, NEVER, Condition, visible
+from fhir.condition import ALWAYS, NEVER, Condition
+from fhir.enforcement import visible
 from fhir.hashing import digest, reference_key
 from fhir.search.criteria import any_of
 from fhir.search.engine import Hit

@@ -9,7 +9,8 @@ from dataclasses import replace
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import NEVER, AccessLapsed, Condition, guard, require, visible
+from fhir.condition import NEVER, Condition
+from fhir.enforcement import AccessLapsed, guard, require, visible
 from fhir.hashing import digest
 from fhir.search import engine
 from fhir.search.criteria import Asked, any_of

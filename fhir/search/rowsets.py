@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 
 
 def among(values: Sequence[int]) -> Condition:

@@ -10,7 +10,7 @@ import binascii
 import json
 from dataclasses import dataclass
 
-from fhir.enforcement import Condition
+from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
 from fhir.registry import main_date

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,9 +30,9 @@ class Current:
         return IndexRows() if self.deleted else index_rows(self.type, jsontext.parse(self.text.encode()))
 
     @property
-    def compartments(self) -> Set[int] | None:
-        """The digests of the patients it belongs to; None if it is deleted."""
-        return None if self.deleted else self.rows.compartments
+    def content(self) -> IndexRows | None:
+        """What decisions about it rest on: its index rows; None if it is deleted."""
+        return None if self.deleted else self.rows
 
 
 @dataclass(slots=True)
@@ -57,11 +56,16 @@ class Change:
     number: int = 0
 
     @property
-    def compartments(self) -> Set[int] | None:
-        """The digests of the patients that the resource will belong to; None if it will be deleted."""
+    def creates(self) -> bool:
+        """Whether there is no such resource yet, or only a deleted one."""
+        return self.changed and self.resource is not None and (self.current is None or self.current.deleted)
+
+    @property
+    def content(self) -> IndexRows | None:
+        """What decisions about it rest on: the index rows it will have; None if it will be deleted."""
         if not self.changed and self.current is not None:
-            return self.current.compartments
-        return None if self.resource is None else self.rows.compartments
+            return self.current.content
+        return None if self.resource is None else self.rows
 
 
 def draft(

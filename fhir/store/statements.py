@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import connection
 
-from fhir.enforcement import AccessLapsed, Condition
-from fhir.store.tables import INDEX_TABLES, RESOURCES, Row, Table, array, literals
+from fhir.condition import Condition
+from fhir.enforcement import AccessLapsed
+from fhir.tables import INDEX_TABLES, RESOURCES, Row, Table, array, literals
 
 Rows = dict[Table, list[Row]]
 

@@ -8,24 +8,12 @@ from typing import Any
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import TYPE_NUMBERS, AccessLapsed, guard
+from fhir.enforcement import AccessLapsed, guard
 from fhir.hashing import reference_key
-from fhir.indexing import IndexRows
 from fhir.store import identifiers, statements
 from fhir.store.changes import Change, Current
 from fhir.store.statements import Rows
-from fhir.store.tables import (
-    COMPARTMENTS,
-    DATES,
-    INDEX_TABLES,
-    QUANTITIES,
-    REFERENCES,
-    STRINGS,
-    TOKENS,
-    Row,
-    Table,
-    text_array,
-)
+from fhir.tables import INDEX_TABLES, Row, spread, text_array
 
 
 def lock(access: Access, addresses: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Current]:
@@ -92,32 +80,19 @@ def _index_differences(changes: list[Change]) -> tuple[Rows, Rows]:
     removed: Rows = {table: [] for table in INDEX_TABLES}
     added: Rows = {table: [] for table in INDEX_TABLES}
     for change in changes:
-        after = _spread(change, change.rows)
+        after = spread(change.type, change.number, change.rows)
         if change.current is None:
             for table, rows in after:
                 added[table].extend(rows)
             continue
-        for (table, rows), (_, old) in zip(after, _spread(change, change.current.rows), strict=True):
+        before = spread(change.type, change.number, change.current.rows)
+        for (table, rows), (_, old) in zip(after, before, strict=True):
             # Compared by key and content, since two rows may differ in a column outside the key.
             is_now = {row[: table.key]: row for row in reversed(rows)}
             was = {row[: table.key]: row for row in reversed(old)}
             removed[table].extend(row for key, row in was.items() if is_now.get(key) != row)
             added[table].extend(row for key, row in is_now.items() if was.get(key) != row)
     return removed, added
-
-
-def _spread(change: Change, rows: IndexRows) -> list[tuple[Table, list[Row]]]:
-    """The rows of each index table, whole."""
-    patient, date, number = rows.patient, rows.date, change.number
-    kind = TYPE_NUMBERS[change.type]
-    return [
-        (TOKENS, [(key, patient, date, number, system, rows.high) for key, system in rows.tokens]),
-        (REFERENCES, [(key, patient, date, number, target) for key, target in rows.references]),
-        (STRINGS, [(key, patient, date, number, *rest) for key, *rest in rows.strings]),
-        (DATES, [(key, patient, date, number, low, high) for key, low, high in rows.dates]),
-        (QUANTITIES, [(key, patient, date, number, *rest) for key, *rest in sorted(rows.quantities)]),
-        (COMPARTMENTS, [(key, kind, date, number) for key in rows.compartments]),
-    ]
 
 
 def _resource_row(change: Change) -> Row:

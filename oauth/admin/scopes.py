@@ -28,7 +28,9 @@ class ScopeForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
                 "This is not a SMART scope, such as patient/Observation.rs or launch/patient."
             )
         if not is_enforced(scope):
-            raise forms.ValidationError("Scopes with a query part cannot be granted yet.")
+            raise forms.ValidationError(
+                "A query is for one type, and has only search parameters of that type which can be enforced."
+            )
         return scope.text
 
 

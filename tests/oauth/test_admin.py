@@ -276,7 +276,7 @@ def test_a_scope_line_is_checked_and_switched(staff: Client) -> None:
     form = {"pattern": "patient/Goal.sr", "enabled": "on"}
     page = staff.post("/admin/oauth/scope/add/", form)
     assert "pattern" in page.context["adminform"].form.errors
-    page = staff.post("/admin/oauth/scope/add/", {**form, "pattern": "patient/Goal.rs?description=x"})
+    page = staff.post("/admin/oauth/scope/add/", {**form, "pattern": "patient/Goal.rs?colour=x"})
     assert "pattern" in page.context["adminform"].form.errors
     assert staff.post("/admin/oauth/scope/add/", {**form, "pattern": "patient/Goal.rs"}).status_code == 302
     line = Scope.objects.get(pattern="patient/Goal.rs")

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fhir.indexing import IndexRows
+from fhir.registry import RESOURCE_TYPES
+
 Row = tuple[object, ...]
+
+TYPE_NUMBERS = {name: number for number, name in enumerate(RESOURCE_TYPES)}
+"""The number of each type in Compartment.type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,20 @@ COMPARTMENTS = Table(
     4,
 )
 INDEX_TABLES = (TOKENS, REFERENCES, STRINGS, DATES, QUANTITIES, COMPARTMENTS)
+
+
+def spread(resource_type: str, number: int, rows: IndexRows) -> list[tuple[Table, list[Row]]]:
+    """The rows of each index table, whole, for the resource with this row number."""
+    patient, date, kind = rows.patient, rows.date, TYPE_NUMBERS[resource_type]
+    return [
+        (TOKENS, [(key, patient, date, number, system, rows.high) for key, system in rows.tokens]),
+        (REFERENCES, [(key, patient, date, number, target) for key, target in rows.references]),
+        (STRINGS, [(key, patient, date, number, *rest) for key, *rest in rows.strings]),
+        (DATES, [(key, patient, date, number, low, high) for key, low, high in rows.dates]),
+        (QUANTITIES, [(key, patient, date, number, *rest) for key, *rest in sorted(rows.quantities)]),
+        (COMPARTMENTS, [(key, kind, date, number) for key in rows.compartments]),
+    ]
+
 
 RESOURCES = Table(
     "fhir_resource",
