@@ -72,6 +72,8 @@ def view(*, public: bool = False, negotiated: bool = True, **interactions: Inter
         except FhirError as error:
             return refuse(error)
 
+    # The CapabilityStatement tells of what is mounted.
+    answer.methods = frozenset(interactions)  # type: ignore[attr-defined]
     return answer
 
 
@@ -156,6 +158,7 @@ def _request(http: HttpRequest, access: Access, query: str, address: dict[str, s
         type=address.get("type", ""),
         id=address.get("id", ""),
         version=address.get("version", ""),
+        file=address.get("file", ""),
         query=query,
         body=b"" if http.method in ("GET", "HEAD", "DELETE") else _body(http),
         content_type=header("CONTENT_TYPE", ""),

@@ -1,7 +1,8 @@
-"""capabilities: what this server does, as a CapabilityStatement. https://hl7.org/fhir/R4/http.html#capabilities
+"""capabilities: what this server does, as a CapabilityStatement.
+https://hl7.org/fhir/R4/http.html#capabilities
 
-All about search parameters is read from the tables that search itself uses, so that it says just what works.
-Where tokens come from is not fhir's business: settings.FHIR_SECURITY names the function that knows.
+All about search parameters is read from the tables that search itself uses, so that it says just what
+works. Where tokens come from is not fhir's business: settings.FHIR_SECURITY names the function that knows.
 """
 
 from __future__ import annotations
@@ -19,10 +20,24 @@ from fhir.registry import RESOURCE_TYPES, SearchParameter, search_parameters
 from fhir.search.include_values import can_be_included
 from fhir.search.modifiers import is_supported
 
-INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
-"""What can be done with every type: https://hl7.org/fhir/R4/valueset-type-restful-interaction.html."""
-SYSTEM_INTERACTIONS = ("transaction", "batch")
-
+# (name of the URL, HTTP method) → https://hl7.org/fhir/R4/valueset-type-restful-interaction.html
+_OF_TYPES = {
+    ("instance", "GET"): "read",
+    ("version", "GET"): "vread",
+    ("instance", "PUT"): "update",
+    ("instance", "PATCH"): "patch",
+    ("instance", "DELETE"): "delete",
+    ("instance-history", "GET"): "history-instance",
+    ("type-history", "GET"): "history-type",
+    ("type", "POST"): "create",
+    ("type", "GET"): "search-type",
+}
+# The same with https://hl7.org/fhir/R4/valueset-system-restful-interaction.html; the base takes two.
+_OF_SYSTEM = {
+    ("base", "POST"): ("transaction", "batch"),
+    ("system-history", "GET"): ("history-system",),
+    ("base", "GET"): ("search-system",),
+}
 _DATE = "2026-11-22"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -47,11 +62,39 @@ def capabilities(request: Request) -> Answer:
                 "mode": "server",
                 "security": _security(),
                 "resource": [_resource(resource_type) for resource_type in RESOURCE_TYPES],
-                "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+                "interaction": [
+                    {"code": code}
+                    for place, codes in _OF_SYSTEM.items()
+                    if place in _mounted()
+                    for code in codes
+                ],
+                **_operations(""),
             }
         ],
+        **({"patchFormat": ["application/json-patch+json"]} if ("instance", "PATCH") in _mounted() else {}),
     }
     return Answer(200, serialise(statement))
+
+
+@cache
+def _mounted() -> frozenset[tuple[str, str]]:
+    """The (name, method) of everything that has an address."""
+    # Imported late: the addresses are made of the interactions, of which this is one.
+    from fhir.urls import urlpatterns
+
+    return frozenset(
+        (pattern.name or "", method)
+        for pattern in urlpatterns
+        for method in getattr(pattern.callback, "methods", ())
+    )
+
+
+def _operations(resource_type: str) -> dict[str, list[dict[str, str]]]:
+    """The operations on a type (empty: on the system)."""
+    from fhir.operations import definitions
+
+    found = definitions(resource_type)
+    return {"operation": [{"name": name, "definition": url} for name, url in found.items()]} if found else {}
 
 
 def _security() -> dict[str, Any]:
@@ -78,20 +121,21 @@ def _resource(resource_type: str) -> dict[str, Any]:
     statement = {
         "type": resource_type,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{resource_type}",
-        "interaction": [{"code": code} for code in INTERACTIONS],
+        "interaction": [{"code": code} for place, code in _OF_TYPES.items() if place in _mounted()],
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": True,
         "conditionalRead": "full-support",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": ("type", "PUT") in _mounted(),
+        "conditionalDelete": "single" if ("type", "DELETE") in _mounted() else "not-supported",
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *includes] if includes else [],
         "searchRevInclude": list(_pointing_at(resource_type)),
         "searchParam": [
             {"name": each.code, "definition": each.url, "type": each.type} for each in parameters
         ],
+        **_operations(resource_type),
     }
     # FHIR's JSON has no empty lists.
     return {name: value for name, value in statement.items() if value != []}
