@@ -1,4 +1,4 @@
-"""Conditions that decide about writes: conditional references, and If-None-Exist.
+"""Conditions that decide about writes: criteria in URLs, conditional references, and If-None-Exist.
 
 They are read strictly, an unknown parameter is an error and never ignored; and only what is within reach of a
 search is found, so that no condition tells of other resources.
@@ -7,15 +7,19 @@ search is found, so that no condition tells of other resources.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import connection
 
+from fhir import store
 from fhir.access import Access
 from fhir.elements import is_resource_type
+from fhir.exchange import Request
 from fhir.hashing import digest
-from fhir.outcome import PreconditionFailed
+from fhir.outcome import Conflict, PreconditionFailed
 from fhir.search.matching import matches_of_all
+from fhir.store import Current
 
 Condition = tuple[str, str]
 """A resource type and a query string."""
@@ -39,6 +43,41 @@ def existing(access: Access, conditions: Collection[Condition]) -> dict[Conditio
     """
     _hold(conditions)
     return matches_of_all(conditions, access) if conditions else {}
+
+
+def criteria_of(request: Request) -> Condition:
+    """The condition that the URL of a conditional interaction is."""
+    return request.type, request.query
+
+
+def locked_match(request: Request) -> tuple[str, Current] | None:
+    """The id and state of the one resource that the request's criteria find, locked until the transaction
+    ends; None if they find none.
+
+    Raises PreconditionFailed if there are several, Conflict if others were changing it, and as `existing`
+    does. https://hl7.org/fhir/R4/http.html#cond-update
+    """
+    condition = criteria_of(request)
+    fhir_id = only_one(existing(request.access, [condition])[condition])
+    if fhir_id is None:
+        return None
+    place = (request.type, fhir_id)
+    current = store.lock(request.access, [place]).get(place)
+    hold_matches(request.access, {condition: fhir_id})
+    assert current is not None  # noqa: S101 — it has just been found again
+    return fhir_id, current
+
+
+def hold_matches(access: Access, found: Mapping[Condition, str]) -> None:
+    """Raise Conflict unless, now that they are locked, these resources still match, each alone.
+
+    On PostgreSQL they may have been changed between the search and the lock.
+    """
+    if connection.vendor != "postgresql" or not found:
+        return
+    again = matches_of_all(list(found), access)
+    if any(again[condition] != [fhir_id] for condition, fhir_id in found.items()):
+        raise Conflict("Others were changing what the criteria find. Nothing was written; please try again.")
 
 
 def only_one(found: Iterable[str]) -> str | None:
@@ -78,5 +117,11 @@ def _hold(conditions: Iterable[Condition]) -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        for key in sorted({digest(*condition) for condition in conditions}):
+        for key in sorted({_key(condition) for condition in conditions}):
             cursor.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (key,))
+
+
+def _key(condition: Condition) -> int:
+    """The same for a query however it is written."""
+    pairs = sorted(parse_qsl(condition[1], keep_blank_values=True))
+    return digest(condition[0], *(word for pair in pairs for word in pair))

@@ -65,24 +65,14 @@ def parse(text: bytes) -> dict[str, Any]:
     Raises JsonTextError for anything that is not one JSON object in UTF-8: NaN and Infinity, duplicate keys,
     nesting over 64, NUL, lone surrogates, invalid UTF-8, and numbers beyond the range of a double.
     """
-    text = text.removeprefix(codecs.BOM_UTF8)
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise _refusal(text, error) from error
-    if type(value) is not dict:
-        raise JsonTextError("top-level", "The text is not a JSON object", line=1, column=1)
-    bare = text
-    if b"\\" in text:
-        bare = text.replace(b"\\\\", b"")
-        _refuse_nul(bare)
-        bare = bare.replace(b'\\"', b"")
-    pieces = bare.split(b'"')
-    skeleton = b"".join(pieces[::2]).translate(None, b" \t\r\n")
-    _refuse_depth(skeleton, value)
-    if _strings(orjson.dumps(value)) != len(pieces) // 2:
-        raise _duplicate(text)
-    return value if _come_back(_NUMBERS.findall(skeleton)) else _exactly(text)
+    value: dict[str, Any] = _checked(text, dict, "The text is not a JSON object")
+    return value
+
+
+def parse_array(text: bytes) -> list[Any]:
+    """Return the array that `text` holds, by the same rules. Raises JsonTextError as `parse` does."""
+    value: list[Any] = _checked(text, list, "The text is not a JSON array")
+    return value
 
 
 def serialise(value: Any, *, pretty: bool = False) -> bytes:
@@ -107,6 +97,28 @@ def as_decimal(number: int | float | Decimal) -> Decimal:
     return Decimal(number_text(number))
 
 
+def _checked(text: bytes, kind: type, refusal: str) -> Any:
+    """Return the value that a text holds, which is of this kind, its numbers with their digits."""
+    text = text.removeprefix(codecs.BOM_UTF8)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _refusal(text, error) from error
+    if type(value) is not kind:
+        raise JsonTextError("top-level", refusal, line=1, column=1)
+    bare = text
+    if b"\\" in text:
+        bare = text.replace(b"\\\\", b"")
+        _refuse_nul(bare)
+        bare = bare.replace(b'\\"', b"")
+    pieces = bare.split(b'"')
+    skeleton = b"".join(pieces[::2]).translate(None, b" \t\r\n")
+    _refuse_depth(skeleton, value)
+    if _strings(orjson.dumps(value)) != len(pieces) // 2:
+        raise _duplicate(text)
+    return value if _come_back(_NUMBERS.findall(skeleton)) else _exactly(text)
+
+
 def _write(value: object) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(number_text(value))
@@ -126,9 +138,8 @@ def _come_back(numbers: list[bytes]) -> bool:
     return orjson.dumps(orjson.loads(array)) == array
 
 
-def _exactly(text: bytes) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(text, parse_float=_number, parse_int=_integer)
-    return value
+def _exactly(text: bytes) -> Any:
+    return json.loads(text, parse_float=_number, parse_int=_integer)
 
 
 def _number(text: str) -> float | Decimal:

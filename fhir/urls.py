@@ -5,9 +5,14 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from fhir import operations
 from fhir.interactions.bundle import bundle
 from fhir.interactions.capabilities import capabilities
+from fhir.interactions.conditional_delete import conditional_delete
+from fhir.interactions.conditional_patch import conditional_patch
+from fhir.interactions.conditional_update import conditional_update
 from fhir.interactions.create import create
 from fhir.interactions.delete import delete
+from fhir.interactions.histories import system_history, type_history
 from fhir.interactions.history import history
+from fhir.interactions.patch import patch
 from fhir.interactions.read import read
 from fhir.interactions.search import search, search_posted
 from fhir.interactions.update import update
@@ -21,9 +26,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", base, name="base"),
     path("metadata", view(public=True, GET=capabilities), name="capabilities"),
     *operations.urlpatterns,
+    path("_history", view(GET=system_history), name="system-history"),
+    path("<str:type>/_history", view(GET=type_history), name="type-history"),
     path("<str:type>/_search", view(POST=search_posted), name="search"),
-    path("<str:type>/<str:id>", view(GET=read, PUT=update, DELETE=delete), name="instance"),
-    path("<str:type>", view(GET=search, POST=create), name="type"),
+    path("<str:type>/<str:id>", view(GET=read, PUT=update, PATCH=patch, DELETE=delete), name="instance"),
+    path(
+        "<str:type>",
+        view(
+            GET=search,
+            POST=create,
+            PUT=conditional_update,
+            PATCH=conditional_patch,
+            DELETE=conditional_delete,
+        ),
+        name="type",
+    ),
     path("<str:type>/<str:id>/_history", view(GET=history), name="instance-history"),
     path("<str:type>/<str:id>/_history/<str:version>", view(GET=vread), name="version"),
     re_path("", unknown_path),

@@ -6,8 +6,9 @@ from typing import Any
 
 from fhir.exchange import Answer, Request
 from fhir.incoming import json_body
-from fhir.interactions.bundle_answers import of_answer, of_error
+from fhir.interactions.bundle_answers import looked, of_error
 from fhir.interactions.bundle_entries import check_envelope, located, read_entry
+from fhir.interactions.histories import system_history, type_history
 from fhir.interactions.history import history
 from fhir.interactions.read import read
 from fhir.interactions.search import search
@@ -45,17 +46,19 @@ def _alone(request: Request, position: int, entry: dict[str, Any]) -> bytes:
     here."""
     try:
         found = read_entry(position, entry)
-        if found.method == "GET":
-            return of_answer(with_renewal(request, lambda: look(found.request(request))))
+        if found.looks:
+            return looked(found, with_renewal(request, lambda: look(found.request(request))))
         return with_renewal(request, lambda: transaction(request, [found], look))[0]
     except FhirError as error:
         return of_error(located(error, f"Bundle.entry[{position}]"))
 
 
 def look(request: Request) -> Answer:
-    """What a GET entry asks for: read, vread, history or search, by its URL."""
+    """What a GET or HEAD entry asks for: read, vread, a history or search, by its URL."""
     if request.version:
         return vread(request)
-    if request.history:
+    if request.history and request.id:
         return history(request)
+    if request.history:
+        return type_history(request) if request.type else system_history(request)
     return read(request) if request.id else search(request)

@@ -7,7 +7,9 @@ from http import HTTPStatus
 from django.conf import settings
 
 from fhir.exchange import Answer, Request, instant
-from fhir.interactions.written import answer_about_existing, said
+from fhir.interactions.bundle_entries import Entry
+from fhir.interactions.conditional_delete import NOTHING
+from fhir.interactions.written import answer_about_existing, representation, said
 from fhir.jsontext import serialise
 from fhir.outcome import FhirError, outcome
 from fhir.store import Change
@@ -17,12 +19,11 @@ def of_change(request: Request, change: Change) -> bytes:
     """What became of a writing entry; the resource itself only with `Prefer: return=representation`."""
     if change.resource is None:
         return _entry(Answer(204, version=change.version, last_updated=change.last_updated))
-    created = change.changed and (change.current is None or change.current.deleted)
     location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
-    found = Answer(201 if created else 200, "", change.version, change.last_updated, location)
+    found = Answer(201 if change.creates else 200, "", change.version, change.last_updated, location)
     wish = request.prefer.get("return", "minimal")
     if wish == "representation":
-        found.text = change.text
+        found.text = representation(request, change)
     return _entry(found, serialise(outcome([said(change)])) if wish == "OperationOutcome" else b"")
 
 
@@ -35,9 +36,17 @@ def of_match(request: Request, resource_type: str, fhir_id: str) -> bytes:
     return _entry(found)
 
 
-def of_answer(found: Answer) -> bytes:
-    """What another interaction has answered."""
+def looked(entry: Entry, found: Answer) -> bytes:
+    """What another interaction has answered to a GET; to a HEAD, all but the content."""
+    if entry.method == "HEAD":
+        found.text = ""
     return _entry(found)
+
+
+def of_nothing(request: Request) -> bytes:
+    """A conditional delete that found nothing to delete."""
+    wants_words = request.prefer.get("return") == "OperationOutcome"
+    return _entry(Answer(204), serialise(outcome([NOTHING])) if wants_words else b"")
 
 
 def of_error(error: FhirError) -> bytes:

@@ -11,10 +11,11 @@ from django.conf import settings
 from fhir.elements import is_resource_type
 from fhir.exchange import Request
 from fhir.incoming import check, is_id
-from fhir.outcome import BadRequest, FhirError, Issue, NotImplementedHere, Unprocessable
+from fhir.outcome import BadRequest, FhirError, Issue, Unprocessable
+from fhir.search.query import parse
 from fhir.validation import validate
 
-ORDER = ("DELETE", "POST", "PUT", "GET")
+ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """Transactions are processed in this order: https://hl7.org/fhir/R4/http.html#trules"""
 
 
@@ -44,7 +45,24 @@ class Entry:
     @property
     def id(self) -> str:
         """The id in the URL, empty for a URL without one."""
-        return self.address[1] if len(self.address) > 1 else ""
+        return self.address[1] if len(self.address) > 1 and self.address[1] != "_history" else ""
+
+    @property
+    def looks(self) -> bool:
+        """Whether it asks for something and changes nothing."""
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def criteria(self) -> str:
+        """The query that names what a PUT, PATCH or DELETE is about, empty where an id does."""
+        return "" if self.looks or self.method == "POST" or self.id else self.query
+
+    @property
+    def condition(self) -> tuple[str, str] | None:
+        """The type and query that decide about this entry: its criteria, or its ifNoneExist."""
+        if self.method == "POST" and "ifNoneExist" in self.conditions:
+            return self.type, self.conditions["ifNoneExist"]
+        return (self.type, self.criteria) if self.criteria else None
 
     def request(self, outer: Request) -> Request:
         """The entry as a request of its own, by the caller of `outer`."""
@@ -53,7 +71,7 @@ class Entry:
             type=self.type,
             id=self.id,
             version=self.address[3] if len(self.address) == 4 else "",
-            history=len(self.address) == 3,
+            history=self.address[-1] == "_history",
             query=self.query,
             resource=self.resource,
             if_match=self.conditions.get("ifMatch", ""),
@@ -86,7 +104,7 @@ def _without_resource(entry: Any) -> Any:
 def read_entry(position: int, entry: dict[str, Any]) -> Entry:
     """The entry, if its request is one that can be carried out here.
 
-    Raises BadRequest, NotImplementedHere, NotFound (an unknown type), each with the place.
+    Raises BadRequest, Unprocessable, each with the place.
     """
     place = f"Bundle.entry[{position}]"
     asked = entry.get("request")
@@ -107,6 +125,8 @@ def read_entry(position: int, entry: dict[str, Any]) -> Entry:
     try:
         _check_type(found)
         _check_address(found)
+        if found.criteria:
+            parse(found.type, found.criteria, strict=True)
         _check_resource(found)
     except FhirError as error:
         raise located(error, place) from error
@@ -127,35 +147,36 @@ def _check_type(entry: Entry) -> None:
 
 def _check_address(entry: Entry) -> None:
     place = f"{entry.place}.request.url"
+    if entry.looks and entry.address == ("_history",):
+        return
     if not is_resource_type(entry.type):
         raise BadRequest(
             "The URL does not begin with a resource type of FHIR R4.", code="value", expression=place
         )
-    depth = len(entry.address)
-    if entry.method in ("POST", "PUT", "DELETE") and entry.query:
-        raise NotImplementedHere(
-            f"A conditional {entry.method} is not supported in a Bundle; ifNoneExist is."
-        )
-    fits = {
-        "POST": depth == 1,
-        "PUT": depth == 2 and is_id(entry.id),
-        "DELETE": depth == 2 and is_id(entry.id),
-        "GET": depth in (1, 2) or (entry.address[2:3] == ("_history",) and depth in (3, 4)),
-    }
-    if entry.method not in fits:
-        raise NotImplementedHere(f"{entry.method} is not supported in a Bundle.")
-    if not fits[entry.method]:
+    if not _fits(entry):
         raise BadRequest(f"{entry.method} does not go with this URL.", code="value", expression=place)
+
+
+def _fits(entry: Entry) -> bool:
+    """Whether the URL is one that the method can be used with."""
+    depth = len(entry.address)
+    if entry.looks:
+        return depth in (1, 2) or (entry.address[2:3] == ("_history",) and depth in (3, 4))
+    if entry.method == "POST":
+        return depth == 1 and not entry.query
+    # Either an id or criteria: both would be two answers to one question.
+    return (depth == 2 and is_id(entry.id) and not entry.query) or (depth == 1 and bool(entry.query))
 
 
 def _check_resource(entry: Entry) -> None:
     has = entry.resource is not None
-    if entry.method in ("POST", "PUT") and not has:
+    if entry.method in ("POST", "PUT", "PATCH") and not has:
         raise BadRequest(f"{entry.method} needs a resource.", code="required", expression=entry.place)
-    if entry.method in ("GET", "DELETE") and has:
+    if (entry.looks or entry.method == "DELETE") and has:
         raise BadRequest(f"{entry.method} takes no resource.", expression=f"{entry.place}.resource")
     if entry.resource is not None:
-        check(entry.resource, entry.type)
+        # https://hl7.org/fhir/R4/http.html#patch: in a Bundle a patch is the data of a Binary.
+        check(entry.resource, "Binary" if entry.method == "PATCH" else entry.type)
 
 
 def located(error: FhirError, place: str) -> FhirError:
@@ -184,10 +205,15 @@ def check_once_each(entries: Iterable[Entry]) -> None:
     seen: set[str] = set()
     for entry in entries:
         names = {entry.full_url} if entry.method in ("POST", "PUT") and entry.full_url else set()
-        if entry.method in ("PUT", "DELETE"):
+        if entry.method in ("PUT", "PATCH", "DELETE") and entry.id:
             names.add(f"{entry.type}/{entry.id}")
         if not seen.isdisjoint(names):
-            raise BadRequest(
-                "A transaction may name a resource once only.", code="duplicate", expression=entry.place
-            )
+            raise twice(entry)
         seen |= names
+
+
+def twice(entry: Entry) -> BadRequest:
+    """The error of an entry about a resource that another entry is about already."""
+    return BadRequest(
+        "A transaction may name a resource once only.", code="duplicate", expression=entry.place
+    )

@@ -4,41 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fhir import store
-from fhir.conditional import existing, meanings, only_one
+from fhir.conditional import existing, hold_matches, meanings, only_one
 from fhir.enforcement import require
 from fhir.exchange import Answer, Request
-from fhir.interactions.bundle_answers import of_answer, of_change, of_match
-from fhir.interactions.bundle_entries import ORDER, Entry, check_once_each, located
-from fhir.interactions.create import check_creation
-from fhir.interactions.delete import prepare_deletion
-from fhir.interactions.update import check_id, check_update
-from fhir.interactions.written import draft
+from fhir.interactions.bundle_answers import looked, of_change, of_match, of_nothing
+from fhir.interactions.bundle_entries import ORDER, Entry, check_once_each, located, twice
+from fhir.interactions.conditional_patch import no_match
+from fhir.interactions.entry_changes import LETTERS, change_of
 from fhir.outcome import BadRequest, FhirError
 from fhir.references import Link, LinkFinder, relinked
 from fhir.store import Change, Current
 
 Look = Callable[[Request], Answer]
 Locked = dict[tuple[str, str], Current]
-LETTERS = {"POST": "c", "PUT": "u", "DELETE": "d"}
 
 
 @dataclass(slots=True)
 class Plan:
-    """One attempt at a transaction: the id of each entry that writes, what ifNoneExist has found instead, by
-    the entry's position; and what each fullUrl has become."""
+    """One attempt at a transaction: the id of each entry that writes, and what ifNoneExist has found instead,
+    by the entry's position; what each fullUrl has become; and which entries' criteria have found something
+    (`met`), or nothing that could be deleted (`idle`)."""
 
     request: Request
     entries: list[Entry]
     targets: dict[str, str]
     ids: dict[int, str] = field(default_factory=dict)
     matched: dict[int, str] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+    idle: set[int] = field(default_factory=set)
 
 
 def transaction(request: Request, entries: list[Entry], look: Look) -> list[bytes]:
-    """The entries of the response, in the order of the request. `look` carries out a GET, after all writes.
+    """The entries of the response, in the order of the request. `look` carries out what changes nothing,
+    after all writes.
 
     Raises the first FhirError of an entry, with its place; then nothing is written.
     """
@@ -96,8 +97,12 @@ def _write(plan: Plan, found: dict[int, list[Link]]) -> dict[int, Change]:
     _assign_ids(plan)
     writing = [entry for entry in plan.entries if entry.position in plan.ids]
     _resolve(plan, {entry.position: found.get(entry.position, []) for entry in writing})
-    addresses = [(entry.type, entry.id) for entry in writing if entry.method != "POST"]
+    addresses = [(entry.type, plan.ids[entry.position]) for entry in writing if entry.method != "POST"]
     locked = store.lock(plan.request.access, addresses)
+    met = [entry for entry in writing if entry.position in plan.met]
+    hold_matches(
+        plan.request.access, {(entry.type, entry.criteria): plan.ids[entry.position] for entry in met}
+    )
     changes: dict[int, Change] = {}
     for entry in writing:
         with _naming(entry):
@@ -107,16 +112,20 @@ def _write(plan: Plan, found: dict[int, list[Link]]) -> dict[int, Change]:
 
 
 def _match(plan: Plan) -> None:
-    """Find what each ifNoneExist means, unless this very transaction deletes it first."""
-    asked = {
-        entry.position: (entry.type, entry.conditions["ifNoneExist"])
-        for entry in plan.entries
-        if entry.method == "POST" and "ifNoneExist" in entry.conditions
-    }
+    """Find what the criteria and each ifNoneExist mean; of the latter not what this transaction deletes."""
+    asked = {entry.position: condition for entry in plan.entries if (condition := entry.condition)}
     found = existing(plan.request.access, set(asked.values()))
-    deleted = {(entry.type, entry.id) for entry in plan.entries if entry.method == "DELETE"}
     for entry in plan.entries:
-        if entry.position not in asked:
+        if entry.criteria:
+            with _naming(entry):
+                _meet(plan, entry, only_one(found[asked[entry.position]]))
+    deleted = {
+        (entry.type, entry.id or plan.ids.get(entry.position))
+        for entry in plan.entries
+        if entry.method == "DELETE"
+    }
+    for entry in plan.entries:
+        if entry.criteria or entry.position not in asked:
             continue
         with _naming(entry):
             ids = [each for each in found[asked[entry.position]] if (entry.type, each) not in deleted]
@@ -125,14 +134,34 @@ def _match(plan: Plan) -> None:
             plan.matched[entry.position] = match
 
 
+def _meet(plan: Plan, entry: Entry, fhir_id: str | None) -> None:
+    """Note what the criteria of an entry have found."""
+    if fhir_id is not None:
+        plan.ids[entry.position] = fhir_id
+        plan.met.add(entry.position)
+    elif entry.method == "PATCH":
+        raise no_match(entry.type)
+    elif entry.method == "DELETE":
+        plan.idle.add(entry.position)
+    elif entry.resource is not None:
+        plan.ids[entry.position] = entry.resource.get("id") or store.new_fhir_id()
+
+
 def _assign_ids(plan: Plan) -> None:
-    """Give each entry that writes its id, and each fullUrl its meaning."""
+    """Give each entry that writes its id, and each fullUrl its meaning.
+
+    Raises BadRequest where two entries turn out to be about one resource.
+    """
+    taken: set[tuple[str, str]] = set()
     for entry in plan.entries:
-        if entry.method not in LETTERS:
+        if entry.looks or entry.position in plan.idle:
             continue
         fhir_id = plan.matched.get(entry.position)
         if fhir_id is None:
-            fhir_id = plan.ids[entry.position] = entry.id or store.new_fhir_id()
+            fhir_id = plan.ids.setdefault(entry.position, entry.id or store.new_fhir_id())
+            if (entry.type, fhir_id) in taken:
+                raise twice(entry)
+            taken.add((entry.type, fhir_id))
         if entry.full_url and entry.method != "DELETE":
             plan.targets[entry.full_url] = f"{entry.type}/{fhir_id}"
 
@@ -186,20 +215,9 @@ def _base_of(full_url: str) -> str:
 
 def _change(plan: Plan, entry: Entry, locked: Locked) -> Change:
     """The change that the entry asks for, if the caller may make it."""
-    request = entry.request(plan.request)
     fhir_id = plan.ids[entry.position]
-    if entry.method == "DELETE":
-        return prepare_deletion(request, locked.get((entry.type, fhir_id)))
-    if entry.method == "POST":
-        change = draft(entry.type, fhir_id, "POST", entry.resource)
-        check_creation(request, change)
-        return change
-    current = locked.get((entry.type, fhir_id))
-    assert entry.resource is not None  # noqa: S101 — read_entry has seen to it
-    check_id(request, entry.resource.get("id"))
-    change = draft(entry.type, fhir_id, "PUT", entry.resource, current)
-    check_update(request, change, current)
-    return change
+    request = replace(entry.request(plan.request), id=fhir_id)
+    return change_of(entry, request, locked.get((entry.type, fhir_id)), matched=entry.position in plan.met)
 
 
 def _answer(plan: Plan, entry: Entry, changes: dict[int, Change], look: Look) -> tuple[int, bytes]:
@@ -209,5 +227,7 @@ def _answer(plan: Plan, entry: Entry, changes: dict[int, Change], look: Look) ->
         return position, of_change(plan.request, changes[position])
     if position in plan.matched:
         return position, of_match(plan.request, entry.type, plan.matched[position])
+    if position in plan.idle:
+        return position, of_nothing(plan.request)
     with _naming(entry):
-        return position, of_answer(look(entry.request(plan.request)))
+        return position, looked(entry, look(entry.request(plan.request)))

@@ -7,6 +7,7 @@ from fhir.enforcement import require
 from fhir.exchange import Answer, Request
 from fhir.interactions.read import unknown
 from fhir.outcome import Gone, NotFound
+from fhir.search.subset import part_of, wanted
 
 
 def vread(request: Request) -> Answer:
@@ -25,7 +26,7 @@ def vread(request: Request) -> Answer:
     version = found[0]
     if version.deleted:
         raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")
-    return Answer(200, version.text, version.number, version.last_updated)
+    return Answer(200, part_of(version.text, wanted(request.query)), version.number, version.last_updated)
 
 
 def _number(text: str) -> int:

@@ -142,7 +142,7 @@ def _take_result(query: Query, name: str, value: str) -> Query:
             return replace(query, count=_count(value), used=used)
         case "_summary", "count":
             return replace(query, count=0, used=used)
-        case "_summary", "text" | "data":
+        case "_summary", "true" | "text" | "data":
             return replace(query, subset=replace(query.subset, summary=value), used=used)
         case "_elements", _ if value:
             names = frozenset(name.strip() for name in value.split(","))

@@ -9,7 +9,8 @@ from django.db import connection
 
 from fhir import jsontext
 from fhir.access import Access
-from fhir.enforcement import AccessLapsed, Condition, guard, sees, visible
+from fhir.condition import NEVER, Condition
+from fhir.enforcement import AccessLapsed, guard, sees, visible
 from fhir.indexing import IndexRows, index_rows
 
 
@@ -27,13 +28,14 @@ class Version:
     text: str
 
 
-def read(access: Access, resource_type: str, fhir_id: str) -> Version | None:
+def read(access: Access, resource_type: str, fhir_id: str, known: Condition = NEVER) -> Version | None:
     """The current version if it is there and visible; a deletion only if what was deleted was visible.
 
-    One statement: the guard, the visibility and the text. Raises AccessLapsed where the guard does not hold.
+    Where the condition `known` holds for its row `r` the text stays behind and is empty. One statement: the
+    guard, the visibility and the text. Raises AccessLapsed where the guard does not hold.
     """
     reach = visible(access, resource_type, "r")
-    row = _one(guard(access), reach, resource_type, fhir_id)
+    row = _one(guard(access), reach, known, resource_type, fhir_id)
     if row is None:
         return None
     version = _version(row[1:])
@@ -53,13 +55,16 @@ def _saw_last(access: Access, resource_type: str, fhir_id: str) -> bool:
     return last is not None and sees(access, resource_type, fhir_id, lambda: last)
 
 
-def _one(alive: Condition, reach: Condition, resource_type: str, fhir_id: str) -> tuple[Any, ...] | None:
+def _one(
+    alive: Condition, reach: Condition, known: Condition, resource_type: str, fhir_id: str
+) -> tuple[Any, ...] | None:
+    text = "r.text" if known is NEVER else f"CASE WHEN {known.sql} THEN '' ELSE r.text END"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, r.text "  # noqa: S608
+            f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "  # noqa: S608
             f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach.sql})",
-            (*alive.params, resource_type, fhir_id, *reach.params),
+            (*known.params, *alive.params, resource_type, fhir_id, *reach.params),
         )
         row: tuple[Any, ...] = cursor.fetchone()
     if not row[0]:
@@ -75,25 +80,34 @@ def versions(
     before: int | None = None,
     only: int | None = None,
     since: int = 0,
+    at: tuple[int, int] | None = None,
 ) -> list[Version] | None:
     """The versions that this access may see, newest first, or None if the resource itself is out of its
     reach.
 
     Each is judged on its own content, and the resource on what it is now (or was last, if it is deleted).
     `before` leaves out that version and all above it, `only` all but that one, `since` all older than these
-    microseconds. A deletion is shown where the version that it ended is.
+    microseconds, `at` all that were current at no moment between these (both included). A deletion is shown
+    where the version that it ended is.
     """
     current = read(access, resource_type, fhir_id)
     if current is None:
         return None
     found: list[Version] = []
     seen = False
-    for version in reversed((current, *_past(resource_type, fhir_id))):
+    past = _past(resource_type, fhir_id)
+    ended = {old.number: new.last_updated for old, new in zip(past, (current, *past), strict=False)}
+    for version in reversed((current, *past)):
         seen = seen if version.deleted else _sees(access, resource_type, fhir_id, version)
         wanted = (before is None or version.number < before) and only in (None, version.number)
-        if seen and wanted and version.last_updated >= since:
+        in_time = version.last_updated >= since and _was_current(version, ended.get(version.number), at)
+        if seen and wanted and in_time:
             found.append(version)
     return found[::-1]
+
+
+def _was_current(version: Version, ended: int | None, at: tuple[int, int] | None) -> bool:
+    return at is None or (version.last_updated <= at[1] and (ended is None or ended > at[0]))
 
 
 def _sees(access: Access, resource_type: str, fhir_id: str, version: Version) -> bool:

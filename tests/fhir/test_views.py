@@ -54,11 +54,11 @@ def test_the_base_is_the_same_with_and_without_a_slash(api: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "Patient/1", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
-        ("POST", "Patient/1", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
-        ("PUT", "Patient", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
+        ("TRACE", "Patient", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}),
+        ("PATCH", "Patient/_history", {"GET", "HEAD", "OPTIONS"}),
         ("DELETE", "Patient/1/_history", {"GET", "HEAD", "OPTIONS"}),
-        ("TRACE", "Patient/1", {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}),
+        ("TRACE", "Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}),
     ],
 )
 def test_a_method_that_an_address_does_not_know_is_refused(
