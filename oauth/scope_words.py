@@ -6,6 +6,9 @@ Pure: a scope goes in, a sentence without a full stop comes out. Each says what 
 import re
 from urllib.parse import parse_qsl
 
+from fhir.registry import search_parameter
+from fhir.search.escapes import split, unescape
+from fhir.search.prefixes import split_prefix
 from oauth.scopes import LAUNCH_TYPES, WILDCARD, LaunchScope, NamedScope, ResourceScope, Scope
 
 VERBS = {"c": "add", "r": "read", "u": "change", "d": "delete", "s": "search"}
@@ -66,6 +69,36 @@ NOUNS = {
     "Task": "tasks",
 }
 
+# What a prefix before a number or a date says, and a modifier behind a parameter's name.
+ORDERED = frozenset({"date", "number", "quantity"})
+NUMBERS = {
+    "eq": "is",
+    "ne": "is not",
+    "gt": "is above",
+    "lt": "is below",
+    "ge": "is at least",
+    "le": "is at most",
+    "sa": "begins above",
+    "eb": "ends below",
+    "ap": "is about",
+}
+DATES = {
+    **NUMBERS,
+    "gt": "is after",
+    "lt": "is before",
+    "ge": "is not before",
+    "le": "is not after",
+    "sa": "begins after",
+    "eb": "ends before",
+}
+MODIFIERS = {
+    "not": "is not",
+    "contains": "contains",
+    "exact": "is exactly",
+    "below": "is or lies below",
+    "above": "is or lies above",
+}
+
 WHOSE = {
     "patient": "of the patient",
     "user": "of everyone whose records you may see",
@@ -96,7 +129,7 @@ def noun(resource_type: str) -> str:
 def _describe_resource(scope: ResourceScope) -> str:
     what = "all records" if scope.type == WILDCARD else noun(scope.type)
     later = ", now and in future" if scope.type == WILDCARD else ""
-    return f"{_verbs(scope.letters)} {what} {WHOSE[scope.context]}{later}{_only(scope.query)}"
+    return f"{_verbs(scope.letters)} {what} {WHOSE[scope.context]}{later}{_only(scope.type, scope.query)}"
 
 
 def _verbs(letters: str) -> str:
@@ -105,16 +138,39 @@ def _verbs(letters: str) -> str:
     return (words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}").capitalize()
 
 
-def _only(query: str) -> str:
+def _only(resource_type: str, query: str) -> str:
     """`category=http://…|laboratory` as ", only where category is laboratory": codes without system."""
     if not query:
         return ""
-    limits = [f"{name} is {' or '.join(_codes(value))}" for name, value in parse_qsl(query)]
+    limits = [_limit(resource_type, name, value) for name, value in parse_qsl(query)]
     return f", only where {' and '.join(limits)}"
 
 
-def _codes(value: str) -> list[str]:
-    return [part.rpartition("|")[2] or part for part in value.split(",")]
+def _limit(resource_type: str, name: str, value: str) -> str:
+    """What one parameter of a query asks. https://hl7.org/fhir/R4/search.html#modifiers"""
+    code, _, modifier = name.partition(":")
+    what = code.removeprefix("_").replace("-", " ")
+    if modifier == "missing":
+        return f"{what} is {'not ' if value == 'true' else ''}given"
+    parameter = search_parameter(resource_type, code)
+    kind = parameter.type if parameter else ""
+    said: dict[str, list[str]] = {}
+    for part in split(value, ","):
+        verb, text = _compared(kind, part)
+        said.setdefault(MODIFIERS.get(modifier, verb), []).append(text)
+    clauses = (f"{verb} {' or '.join(texts)}" for verb, texts in said.items())
+    return f"{what} {' or '.join(clauses)}"
+
+
+def _compared(kind: str, value: str) -> tuple[str, str]:
+    """What the prefix of a value says, and the rest: "is at least", "5".
+
+    https://hl7.org/fhir/R4/search.html#prefix
+    """
+    prefix, rest = split_prefix(value) if kind in ORDERED else ("eq", value)
+    parts = [unescape(part) for part in split(rest, "|")]
+    text = " ".join(filter(None, (parts[0], parts[-1]))) if kind == "quantity" and parts[1:] else parts[-1]
+    return (DATES if kind == "date" else NUMBERS)[prefix], text or rest
 
 
 def _singular(resource_type: str) -> str:

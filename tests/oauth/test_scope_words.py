@@ -35,6 +35,21 @@ from oauth.scopes import NAMES, NamedScope, ResourceScope, parse_scope
             "patient/Condition.r?category=a,b&code=c",
             "Read conditions and diagnoses of the patient, only where category is a or b and code is c",
         ),
+        (
+            "patient/Observation.r?date=ge2020-01-01&status:not=entered-in-error,unknown",
+            "Read lab results, vital signs and other observations of the patient,"
+            " only where date is not before 2020-01-01 and status is not entered-in-error or unknown",
+        ),
+        (
+            "patient/Observation.r?value-quantity=gt5|http://unitsofmeasure.org|mg,lt2&encounter:missing=true",
+            "Read lab results, vital signs and other observations of the patient,"
+            " only where value quantity is above 5 mg or is below 2 and encounter is not given",
+        ),
+        (
+            "patient/Patient.r?family:contains=mei",
+            "Read name, date of birth, address and other personal details of the patient,"
+            " only where family contains mei",
+        ),
         ("launch", "Know for which patient it was opened"),
         ("launch/patient", "Know which patient you are working with"),
         ("launch/diagnosticreport", "Know which diagnostic report you are working with"),
