@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.urls import URLPattern
 from django.utils.module_loading import import_string
 
 from fhir.exchange import Answer, Request
@@ -85,6 +86,7 @@ def _mounted() -> frozenset[tuple[str, str]]:
     return frozenset(
         (pattern.name or "", method)
         for pattern in urlpatterns
+        if isinstance(pattern, URLPattern)
         for method in getattr(pattern.callback, "methods", ())
     )
 

@@ -72,11 +72,11 @@ def _branches(access: Access, query: Query) -> list[Branch]:
 
 def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) -> Page:
     width = len(order.keys)
-    hits = [
-        Hit(*row[2 + width : 5 + width], query.type, *row[5 + width :])
-        for row in rows
-        if row[2 + width] is not None
-    ]
+    hits = []
+    for row in rows:
+        number, patient, date, fhir_id, text = row[2 + width :]
+        if number is not None:
+            hits.append(Hit(number, patient, date, query.type, fhir_id, text))
     cursor = ""
     if len(hits) > size > 0:
         cursor = write_cursor(order, rows[size - 1][2 : 2 + width], hits[size - 1].number)
