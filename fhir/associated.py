@@ -13,7 +13,8 @@ from functools import cache
 from django.db import connection
 
 from fhir.access import Access
-from fhir.enforcement import NEVER, AccessLapsed, Condition, guard
+from fhir.condition import NEVER, Condition
+from fhir.enforcement import AccessLapsed, guard
 from fhir.hashing import digest
 from fhir.registry import SHARED_TYPES, search_parameters
 from fhir.search.engine import Hit
@@ -55,17 +56,21 @@ def targets(places: Iterable[Place]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def resources(access: Access, keys: Collection[int], reach: Condition) -> list[Hit]:
-    """The resources with these digests that lie within `reach`, a condition on `r`. Raises AccessLapsed."""
+def resources(access: Access, keys: Collection[int], reach: Condition, since: int = 0) -> list[Hit]:
+    """The resources with these digests that lie within `reach`, a condition on `r`. Raises AccessLapsed.
+
+    Those that were not changed since then (microseconds since 1970) come without their text.
+    """
     if not keys or reach is NEVER:
         return []
     alive, chosen = guard(access), among(sorted(keys))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, r.text "  # noqa: S608
+            "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "  # noqa: S608
+            "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END "
             f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.key {chosen.sql} AND NOT r.deleted AND {reach.sql} ORDER BY r.type, r.id",
-            (*alive.params, *chosen.params, *reach.params),
+            (since, *alive.params, *chosen.params, *reach.params),
         )
         rows = cursor.fetchall()
     if not rows[0][0]:

@@ -21,6 +21,8 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from fhir.export import models as export_models  # noqa: F401 — Django looks for an app's models from here
+
 
 class ByteOrderedField(models.CharField):  # type: ignore[type-arg]  # not subscriptable at run time
     """Text that is compared byte by byte on every database, so that prefixes are ranges of the index."""

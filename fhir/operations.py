@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.urls import URLPattern, path
 
@@ -17,9 +18,21 @@ from fhir.interactions.everything import (
     own_everything,
     own_everything_posted,
 )
+from fhir.interactions.export import (
+    cancel_export,
+    export_file,
+    export_group,
+    export_group_posted,
+    export_patients,
+    export_patients_posted,
+    export_status,
+    export_system,
+    export_system_posted,
+)
 from fhir.interactions.validate import validate
 from fhir.views import Interaction, view
 
+_BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 _R4 = "http://hl7.org/fhir/OperationDefinition/"
 
 
@@ -39,10 +52,10 @@ class Operation:
     def url(self) -> URLPattern:
         """Where it is mounted."""
         place = {"": "", "*": "<str:type>/"}.get(self.type, f"{self.type}/")
+        place += "<str:id>/" if self.on_instance else ""
         address = {"type": self.type} if self.type not in ("", "*") else {}
-        return path(
-            f"{place}{'<str:id>/' if self.on_instance else ''}${self.name}", view(**self.methods), address
-        )
+        methods: dict[str, Any] = dict(self.methods)
+        return path(f"{place}${self.name}", view(**methods), address)
 
 
 OPERATIONS = (
@@ -62,8 +75,23 @@ OPERATIONS = (
     ),
     Operation("validate", f"{_R4}Resource-validate", "*", False, {"POST": validate}),
     Operation("validate", f"{_R4}Resource-validate", "*", True, {"POST": validate}),
+    Operation("export", f"{_BULK}export", "", False, {"GET": export_system, "POST": export_system_posted}),
+    Operation(
+        "export",
+        f"{_BULK}patient-export",
+        "Patient",
+        False,
+        {"GET": export_patients, "POST": export_patients_posted},
+    ),
+    Operation(
+        "export", f"{_BULK}group-export", "Group", True, {"GET": export_group, "POST": export_group_posted}
+    ),
 )
-urlpatterns = [operation.url() for operation in OPERATIONS]
+urlpatterns = [
+    *(operation.url() for operation in OPERATIONS),
+    path("_export/<str:id>", view(GET=export_status, DELETE=cancel_export), name="export-status"),
+    path("_export/<str:id>/<str:file>", view(negotiated=False, GET=export_file), name="export-file"),
+]
 
 
 def definitions(resource_type: str) -> dict[str, str]:

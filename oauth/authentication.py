@@ -8,6 +8,7 @@ changed or is refused.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,9 +22,9 @@ from fhir.outcome import Unauthorized
 from launch.rights import NO_RIGHTS, depend_on_identity_alone, rights_of
 from oauth import catalogue, effective_access
 from oauth.client_authentication import token_checksum
-from oauth.models import AccessToken
+from oauth.models import AccessToken, SigningKey
 from oauth.scopes import Scope, parse_scopes
-from oauth.token_liveness import guard_condition, living_id
+from oauth.token_liveness import alive, guard_condition, living_id
 from oauth.token_verification import NotOurToken, verify
 
 KEPT_TOKENS = 20_000
@@ -114,19 +115,35 @@ def access_for(authorization: str) -> Access:
     elif holder.rules is None and living_id(AccessToken, holder.checksum) is None:
         # Rights that are gone would answer 403 before the guard is ever asked; a dead token is a 401.
         raise _invalid(_ENDED)
-    return _access(holder, token)
+    return _access(holder, partial(_renew, token))
 
 
-def _access(holder: Holder, token: str) -> Access:
+def access_by_ticket(ticket: str) -> Access:
+    """The Access again of the token that an Access with this ticket came from: for jobs, which may outlast
+    it.
+
+    The token may have expired meanwhile, since its client will fetch the results with another one. Whatever
+    else ends a token ends the job. Raises Unauthorized.
+    """
+    checksum, _, kid = ticket.partition(".")
+    tokens = AccessToken.objects.filter(token_checksum=checksum)
+    row = alive(tokens, expiring=False).select_related("user", "application", "launch_context").first()
+    if row is None or not SigningKey.objects.filter(kid=kid).exclude(status="withdrawn").exists():
+        raise _invalid(_ENDED)
+    return _access(_holder(row, kid), partial(access_by_ticket, ticket), expiring=False)
+
+
+def _access(holder: Holder, renew: Callable[[], Access], *, expiring: bool = True) -> Access:
     condition, parameters = guard_condition(
-        holder.checksum, holder.fhir_user, holder.kid, holder.enabled_scopes
+        holder.checksum, holder.fhir_user, holder.kid, holder.enabled_scopes, expiring=expiring
     )
     return Access(
         rules=_rules(holder) if holder.rules is None else holder.rules,
         own=holder.fhir_user if effective_access.shows_own_record(holder.scopes) else "",
-        guard=Guard(condition, parameters, renew=partial(_renew, token)),
+        guard=Guard(condition, parameters, renew=renew),
         subject=holder.subject,
         client=holder.client,
+        ticket=f"{holder.checksum}.{holder.kid}",
     )
 
 
@@ -135,7 +152,7 @@ def _renew(token: str) -> Access:
     dead.
     """
     _recent.drop(token_checksum(token))
-    return _access(_look_up(token), token)
+    return _access(_look_up(token), partial(_renew, token))
 
 
 def _look_up(token: str) -> Holder:

@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "rest_framework",
+    "django_tasks",
+    "django_tasks_db",
     "oauth2_provider",
     "accounts",
     "fhir",
@@ -218,6 +220,18 @@ FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
 FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 
+# --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------------
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# What gives a job the Access again that it was started with.
+FHIR_ACCESS_BY_TICKET = "oauth.authentication.access_by_ticket"
+# All servers and workers of a site must see this directory.
+EXPORT_DIRECTORY = Path(env.str("EXPORT_DIRECTORY", default=str(BASE_DIR / "var" / "exports")))
+EXPORT_SECONDS = env.int("EXPORT_SECONDS", default=86400)  # how long finished files are kept
+EXPORT_STALL_SECONDS = env.int("EXPORT_STALL_SECONDS", default=120)  # a worker that is silent so long is dead
+EXPORT_RETRY_SECONDS = env.int("EXPORT_RETRY_SECONDS", default=5)  # how often clients are asked to poll
+EXPORT_MAX_JOBS = env.int("EXPORT_MAX_JOBS", default=4)  # unfinished ones of one client and person
+EXPORT_FILE_RESOURCES = env.int("EXPORT_FILE_RESOURCES", default=200_000)  # then a further file begins
+
 # Which origins may call is answered per path and per client: oauth/cors.py.
 CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_ALLOW_HEADERS = [
@@ -231,7 +245,16 @@ CORS_ALLOW_HEADERS = [
     "prefer",
     "x-requested-with",
 ]
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "Content-Location", "Last-Modified", "WWW-Authenticate"]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Location",
+    "Content-Location",
+    "Last-Modified",
+    "WWW-Authenticate",
+    "Expires",
+    "Retry-After",
+    "X-Progress",
+]
 
 # --- the rest ---------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -1,0 +1,22 @@
+"""How exports end: cancelled, expired, or because the token behind them has ended."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from fhir.export import files
+from fhir.export.models import ExportJob
+from fhir.export.running import now
+
+
+def remove(job: ExportJob) -> None:
+    """Remove an export with its files. It is out of sight at once; a worker that has it at hand stops."""
+    ExportJob.objects.filter(pk=job.pk).update(state=ExportJob.State.CANCELLED)
+    files.remove(job.pk)
+    job.delete()
+
+
+def sweep() -> None:
+    """Remove what has expired, and what a removal that was interrupted has left."""
+    for job in ExportJob.objects.filter(Q(expires__lte=now()) | Q(state=ExportJob.State.CANCELLED)):
+        remove(job)
