@@ -1,5 +1,6 @@
 """Access tokens: signed JWTs, by RFC 9068. oauthlib calls `generate`, as settings say."""
 
+import secrets
 import uuid
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,11 @@ def generate(request: Any, refresh_token: bool = False) -> str:
         jti=request.jti,
     )
     return signer_for(request, settings.ACCESS_TOKEN_ALG).sign(access_token_claims(authorization), "at+jwt")
+
+
+def generate_refresh_token(request: Any, refresh_token: bool = True) -> str:
+    """A refresh token: 256 random bits that mean nothing to anybody else."""
+    return secrets.token_urlsafe(32)
 
 
 def seconds(client: Application, session_expires: datetime | None) -> int:

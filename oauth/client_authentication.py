@@ -102,7 +102,7 @@ def _find(client_id: str) -> Application:
     if not client_id or len(client_id) > _LONGEST or not client_id.isprintable():
         raise InvalidClientError("The request does not say which client it comes from.")
     rows = _CLIENT(client_id=client_id)
-    client = instance(Application, rows[0]) if rows else None
+    client = instance(Application, columns(Application), rows[0]) if rows else None
     if client is None or not client.is_live:
         raise InvalidClientError("There is no live client of this id.")
     return client

@@ -51,7 +51,10 @@ def add_secret(application: Application, description: str = "", ends: datetime |
 
 def verify(application: Application, secret: str) -> bool:
     """Whether one of the client's secrets now in force is this one; remembers when it was last used."""
-    in_force = (instance(ClientSecret, row) for row in _IN_FORCE(client_id=application.client_id))
+    in_force = (
+        instance(ClientSecret, columns(ClientSecret), row)
+        for row in _IN_FORCE(client_id=application.client_id)
+    )
     matching = [known for known in in_force if known is not None and _is_same(known.digest, secret)]
     for known in matching:
         _note_use(known)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, Model, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -63,44 +63,73 @@ def find_refresh_token(token: str, client: Application) -> RefreshToken | None:
         return None
     if not is_alive or row.application_id != client.pk or not _reaches_its_patient(row):
         return None
+    row.application = client
     return row
 
 
 def _refresh_query() -> QuerySet[RefreshToken, Any]:
     rows = RefreshToken.objects.filter(token_checksum=value("checksum"))
     living = alive(RefreshToken.objects.filter(pk=OuterRef("pk")), NOW)
-    names = (
-        *columns(RefreshToken),
-        *columns(User, "user"),
-        *columns(Application, "application"),
-        *columns(LaunchContext, "launch_context"),
-    )
+    people = (f"user__{name}" for name in _OF_USER)
+    contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     newest_first = F("revoked").desc(nulls_first=True)
-    return rows.annotate(is_alive=Exists(living)).order_by(newest_first).values_list(*names, "is_alive")
+    found = rows.annotate(is_alive=Exists(living)).order_by(newest_first)
+    return found.values_list(*_OF_TOKEN, *people, *contexts, "is_alive")
 
 
+# What a refresh needs to know.
+_OF_TOKEN = columns(
+    RefreshToken,
+    frozenset(
+        [
+            "id",
+            "user_id",
+            "application_id",
+            "launch_context_id",
+            "consent_id",
+            "token_family",
+            "scope",
+            "revoked",
+            "created",
+            "auth_time",
+            "session_digest",
+            "session_expires",
+        ]
+    ),
+)
+_OF_USER = columns(
+    User, frozenset(["id", "uid", "username", "first_name", "last_name", "email", "is_active", "fhir_user"])
+)
+_OF_CONTEXT = columns(
+    LaunchContext,
+    frozenset(
+        [
+            "id",
+            "patient",
+            "encounter",
+            "fhir_context",
+            "need_patient_banner",
+            "intent",
+            "smart_style_url",
+            "tenant",
+        ]
+    ),
+)
 _REFRESH = Prepared(_refresh_query)
 
 
 def _refresh_row(token: str) -> tuple[RefreshToken | None, bool]:
-    """The record of a refresh token with its person, client and context, and whether it is alive."""
+    """The record of a refresh token with its person and context, and whether it is alive."""
     rows = _REFRESH(checksum=token_checksum(token))
     if not rows:
         return None, False
-    columns_left = list(rows[0])
-    record = instance(RefreshToken, _take(columns_left, RefreshToken))
+    after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
+    row = rows[0]
+    record = instance(RefreshToken, _OF_TOKEN, row[:after_token])
     if record is not None:
-        record.user = instance(User, _take(columns_left, User))
-        record.application = instance(Application, _take(columns_left, Application))
-        record.launch_context = instance(LaunchContext, _take(columns_left, LaunchContext))
-    return record, bool(columns_left[0])
-
-
-def _take(row: list[Any], model: type[Model]) -> list[Any]:
-    """Cut the columns of a model off the front of a row."""
-    width = len(columns(model))
-    taken, row[:] = row[:width], row[width:]
-    return taken
+        record.user = instance(User, _OF_USER, row[after_token:after_user])
+        record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:-1])
+    return record, bool(row[-1])
 
 
 def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
@@ -117,7 +146,7 @@ def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
 
 
 def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
-    """Spend a refresh token and record its successors. Raises SpentError; the family lives, as §GRACE says.
+    """Spend a refresh token and record its successors. Raises SpentError; the family lives.
 
     The one UPDATE decides which of several parallel requests wins.
     """

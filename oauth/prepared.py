@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import CharField, Model, QuerySet, TextField
 from django.utils import timezone
 
 M = TypeVar("M", bound=Model)
@@ -40,10 +40,11 @@ class Prepared:
 
     def __call__(self, **values: str) -> list[Sequence[Any]]:
         """The rows, with the values of each column as Django gives them."""
-        compiled = self._compiled.get(connection.vendor) or self._compile()
+        here = connections[DEFAULT_DB_ALIAS]
+        compiled = self._compiled.get(here.vendor) or self._compile()
         known: dict[Any, Any] = {value(name): given for name, given in values.items()}
-        known[compiled.now] = connection.ops.adapt_datetimefield_value(timezone.now())
-        with connection.cursor() as cursor:
+        known[compiled.now] = here.ops.adapt_datetimefield_value(timezone.now())
+        with here.cursor() as cursor:
             cursor.execute(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
             return compiled.convert(cursor.fetchall())
 
@@ -61,35 +62,48 @@ class Prepared:
         return compiled
 
 
-def columns(model: type[Model], path: str = "") -> list[str]:
-    """The names of all columns of a model for `values_list`, over the relation `path` if one is given."""
-    prefix = f"{path}__" if path else ""
-    return [f"{prefix}{name}" for name in _names(model)]
+@cache
+def columns(model: type[Model], only: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The names of a model's columns for `values_list`, in the model's order; `only` some, if any are named."""
+    names = (field.attname for field in model._meta.concrete_fields)
+    return tuple(name for name in names if not only or name in only)
 
 
-def instance(model: type[M], row: Sequence[Any]) -> M | None:
-    """A row's `columns` as an instance; None where an outer join found nothing."""
-    return None if row[0] is None else model.from_db(connection.alias, _names(model), row)
+def instance(model: type[M], names: tuple[str, ...], row: Sequence[Any]) -> M | None:
+    """A row of these `columns` as an instance; None where a join found nothing.
+
+    A column that is left out is read from the database when somebody asks for it.
+    """
+    if row[names.index(model._meta.pk.attname)] is None:
+        return None
+    return model.from_db(DEFAULT_DB_ALIAS, names, row)
 
 
 def insert(model: type[Model], **values: Any) -> int:
     """Write one row and return its id. Fields left out get their default; no signal is sent."""
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    prepared = [
-        field.get_db_prep_save(
-            values[field.attname] if field.attname in values else _default(field), connection
-        )
-        for field in fields
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_insert_sql(model, connection.vendor), prepared)
+    here = connections[DEFAULT_DB_ALIAS]
+    row = []
+    for name, field, is_stamp, is_plain in _columns_to_write(model):
+        given = values[name] if name in values else timezone.now() if is_stamp else field.get_default()
+        row.append(given if given is None or is_plain else field.get_db_prep_save(given, here))
+    with here.cursor() as cursor:
+        cursor.execute(_insert_sql(model, here.vendor), row)
         return int(cursor.fetchone()[0])
 
 
-def _default(field: Any) -> Any:
-    """What the field is given when nobody says: `auto_now` fields the time, all others their default."""
-    is_stamp = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
-    return timezone.now() if is_stamp else field.get_default()
+@cache
+def _columns_to_write(model: type[Model]) -> list[tuple[str, Any, bool, bool]]:
+    """Attribute name and field; whether it keeps a time of its own accord; whether it is text or a number."""
+    fields: list[Any] = [field for field in model._meta.concrete_fields if not field.primary_key]
+    return [
+        (
+            field.attname,
+            field,
+            getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False),
+            field.is_relation or isinstance(field, CharField | TextField),
+        )
+        for field in fields
+    ]
 
 
 def _filled(parameter: Any, known: dict[Any, Any]) -> Any:
@@ -98,17 +112,10 @@ def _filled(parameter: Any, known: dict[Any, Any]) -> Any:
 
 
 @cache
-def _names(model: type[Model]) -> list[str]:
-    """Every column under its attribute name, the primary key first."""
-    fields = sorted(model._meta.concrete_fields, key=lambda field: not field.primary_key)
-    return [field.attname for field in fields]
-
-
-@cache
 def _insert_sql(model: type[Model], vendor: str) -> str:
     """`INSERT … RETURNING id`, which both databases know."""
     quote = connection.ops.quote_name
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    fields = [field for _, field, _, _ in _columns_to_write(model)]
     names = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     key = quote(str(model._meta.pk.column))

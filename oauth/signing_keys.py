@@ -56,10 +56,7 @@ class Signer:
 
 def signers() -> dict[str, Signer]:
     """The active key of each algorithm, looked up at each call so that a rotation counts at once."""
-    rows = (
-        SigningKey.objects.filter(status=Status.ACTIVE).order_by("activated").values_list("algorithm", "kid")
-    )
-    return {algorithm: Signer(kid, algorithm, _private_key(kid)) for algorithm, kid in rows}
+    return {algorithm: Signer(kid, algorithm, _private_key(kid)) for algorithm, kid in _ACTIVE()}
 
 
 def signer(algorithm: str) -> Signer:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +27,32 @@ def at_once(form: dict[str, str], headers: dict[str, str], times: int, directory
         "DATABASE_URL": _database(directory),
     }
     command = [sys.executable, "-m", "tests.oauth.parallel"]
-    workers = [
-        subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for _ in range(times)
-    ]
-    for worker in workers:
-        _line_of(worker)
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write(json.dumps([form, headers]) + "\n")
-        worker.stdin.flush()
-    statuses = sorted(int(_line_of(worker)) for worker in workers)
-    for worker in workers:
-        worker.communicate(timeout=60)
-    return statuses
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            for _ in range(times)
+        ]
+        assert [_line_of(worker) for worker in workers] == ["ready"] * times
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write(json.dumps([form, headers]) + "\n")
+            worker.stdin.flush()
+        return sorted(int(_line_of(worker)) for worker in workers)
 
 
 def living(directory: Path) -> tuple[int, int]:
     """How many access and refresh tokens are not revoked in the database that the processes shared."""
     if connection.vendor == "sqlite":
         with sqlite3.connect(_file(directory)) as copy:
-            return tuple(copy.execute(sql).fetchone()[0] for sql in _COUNTS)  # type: ignore[return-value]
+            access, refresh = (int(copy.execute(sql).fetchone()[0]) for sql in _COUNTS)
+            return access, refresh
     with connection.cursor() as cursor:
-        return tuple(_one(cursor, sql) for sql in _COUNTS)  # type: ignore[return-value]
+        access, refresh = (_one(cursor, sql) for sql in _COUNTS)
+        return access, refresh
 
 
 _COUNTS = (

@@ -172,10 +172,11 @@ def test_scopes_asked_as_v1_are_answered_as_v1() -> None:
     assert tokens["scope"] == "patient/*.read patient/Observation.write"
 
 
-def test_scopes_with_a_query_are_read_and_not_granted() -> None:
+def test_scopes_with_a_query_are_granted_where_every_word_of_it_is_understood() -> None:
     client, _ = make_client()
-    tokens = run_authorization_code(client, make_user(), "openid patient/Observation.rs?status=final").tokens
-    assert tokens["scope"] == "openid"
+    asked = "openid patient/Observation.rs?status=final patient/Observation.rs?nonsense=1 patient/*.rs?status=final"
+    tokens = run_authorization_code(client, make_user(), asked).tokens
+    assert tokens["scope"] == "openid patient/Observation.rs?status=final"
 
 
 def test_someone_not_signed_in_is_sent_to_sign_in_with_the_requests_id_only() -> None:
@@ -213,7 +214,7 @@ def test_after_sign_in_a_remembered_consent_goes_back_by_a_page_as_the_sign_in_f
 
 
 def _next(page: Any) -> str:
-    return parse_qs(page.request["QUERY_STRING"])["next"][0]
+    return str(parse_qs(page.request["QUERY_STRING"])["next"][0])
 
 
 def test_the_request_is_worth_nothing_in_another_browser() -> None:

@@ -32,7 +32,7 @@ def names(page: Any) -> list[str]:
 
 def is_at(page: Any, end: str) -> bool:
     """Whether the walk has come to the page with this end of its path."""
-    return page.status_code == 200 and page.request["PATH_INFO"].endswith(end)
+    return bool(page.status_code == 200 and page.request["PATH_INFO"].endswith(end))
 
 
 @pytest.mark.requirement("SMART 2.2 scopes-and-launch-context#standalone-apps")

@@ -9,7 +9,6 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.core.management import call_command
 from django.test import Client as Browser
 
-from oauth import signing_keys
 from oauth.models import SigningKey
 from oauth.signing_keys import (
     NoSigningKeyError,
@@ -102,5 +101,5 @@ def test_a_private_key_is_parsed_once_per_process(monkeypatch: pytest.MonkeyPatc
     def parse_again(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("parsed a second time")
 
-    monkeypatch.setattr(signing_keys.serialization, "load_der_private_key", parse_again)
+    monkeypatch.setattr("oauth.signing_keys.serialization.load_der_private_key", parse_again)
     assert signer("ES256").sign({"a": 1}, "JWT")
