@@ -64,7 +64,7 @@ class Prepared:
 
 @cache
 def columns(model: type[Model], only: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """The names of a model's columns for `values_list`, in the model's order; `only` some, if any are named."""
+    """The names of a model's columns for `values_list`, in its order: all of them, or some `only`."""
     names = (field.attname for field in model._meta.concrete_fields)
     return tuple(name for name in names if not only or name in only)
 
