@@ -16,7 +16,8 @@ def holds(criterion: Criterion, row: str) -> Condition:
     found = any_of(
         Condition(
             f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "  # noqa: S608
-            f"AND x.patient = {row}.patient AND x.date = {row}.date AND x.resource_id = {row}.id {_ONE_BY_ONE})",
+            f"AND x.patient = {row}.patient AND x.date = {row}.date AND x.resource_id = {row}.id "
+            f"{_ONE_BY_ONE})",
             probe.where.params,
         )
         for probe in criterion.probes

@@ -123,6 +123,7 @@ def test_a_long_uri_is_compared_whole(db: None) -> None:
     assert matches(f"ValueSet?url={long[:-1]}") == set()
     assert matches(f"ValueSet?url:below={long[:-1]}") == {"v"}
     assert matches(f"ValueSet?url:below={long[:-1]}b") == set()
+    assert matches(f"ValueSet?url:below={long[:-1]}A") == set()
 
 
 def test_every_type_has_id_tag_profile_and_security(db: None) -> None:
