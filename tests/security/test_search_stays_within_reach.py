@@ -147,10 +147,14 @@ def test_without_the_letter_or_the_type_a_search_is_forbidden() -> None:
             bundle("Observation?_count=0", access)
 
 
-def test_a_rule_without_patients_left_finds_nothing() -> None:
-    for resource_type in ("Observation", "Practitioner"):
-        with pytest.raises(Forbidden):
-            bundle(resource_type, of_patients())
+@pytest.mark.parametrize("resource_type", ["Observation", "Practitioner", "Patient", "Binary"])
+def test_a_rule_without_patients_left_finds_nothing(resource_type: str) -> None:
+    """Whether that is said by an empty answer or by a refusal is not this test's business."""
+    try:
+        found = ids(resource_type, of_patients())
+    except Forbidden:
+        found = []
+    assert found == []
 
 
 def added(asked: str, access: Access = ME) -> set[str]:
