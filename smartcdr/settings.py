@@ -184,7 +184,7 @@ OAUTH2_PROVIDER = {
     "OIDC_SERVER_CLASS": "oauth.server.SmartServer",
     "SCOPES_BACKEND_CLASS": "oauth.scopes_backend.SmartScopes",
     "ACCESS_TOKEN_GENERATOR": "oauth.access_token.generate",
-    "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator",
+    "REFRESH_TOKEN_GENERATOR": "oauth.access_token.generate_refresh_token",
     "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
     "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
     "REFRESH_TOKEN_EXPIRE_SECONDS": REFRESH_TOKEN_SECONDS,
