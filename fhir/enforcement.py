@@ -46,7 +46,7 @@ def require(access: Access, resource_type: str, letter: str) -> None:
 
     A caller may always ask for resources of its own fhirUser's type: `visible` then shows that one only.
     """
-    rules = _rules(access, resource_type, letter)
+    rules = _understood(access, resource_type, letter)
     if rules and (letter in "rs" or _are_writable(resource_type, rules)):
         return
     if letter == "r" and access.own.startswith(f"{resource_type}/"):
@@ -130,15 +130,16 @@ def sees(
     return kind == "compartment" and not _keys(_patients(found)).isdisjoint(rows.compartments)
 
 
+def _understood(access: Access, resource_type: str, letter: str) -> Rules:
+    """The rules about this, without those whose criteria cannot be enforced."""
+    rules = access.rules_for(resource_type, letter)
+    return tuple(rule for rule in rules if not rule.criteria or is_understood(resource_type, rule.criteria))
+
+
 def _rules(access: Access, resource_type: str, letter: str) -> Rules:
-    """The rules about this that give anything: their criteria are understood, and they have patients or
-    all."""
-    return tuple(
-        rule
-        for rule in access.rules_for(resource_type, letter)
-        if (rule.patients is None or rule.patients)
-        and (not rule.criteria or is_understood(resource_type, rule.criteria))
-    )
+    """The rules about this that reach anything: they have patients, or reach all of them."""
+    rules = _understood(access, resource_type, letter)
+    return tuple(rule for rule in rules if rule.patients is None or rule.patients)
 
 
 def _reach_all(rules: Rules) -> bool:

@@ -157,7 +157,8 @@ def test_a_patient_writes_only_the_types_that_the_settings_name(key: Key, clinic
         ("patient/Observation.c", "GET", "Observation/obs-a"),
         ("patient/Observation.rs", "DELETE", "Observation/obs-a"),
         ("openid fhirUser", "GET", "Observation"),
-        ("patient/Observation.rs?code=2339-0", "GET", "Observation/obs-a"),
+        ("patient/Observation.rs?codes=2339-0", "GET", "Observation/obs-a"),
+        ("patient/*.rs?code=2339-0", "GET", "Observation/obs-a"),
     ],
 )
 def test_what_no_scope_allows_is_forbidden(
