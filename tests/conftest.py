@@ -1,3 +1,9 @@
 """What every test shares."""
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.machine", "tests.demo_site", "tests.chromium"]
+
+# A busy machine draws and runs slowly; that says nothing about the properties.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
