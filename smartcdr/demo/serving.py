@@ -1,4 +1,4 @@
-"""Runs the server and the Lab Viewer beside each other until somebody stops them."""
+"""Runs the server, a worker for exports and the Lab Viewer beside each other until somebody stops them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _is_taken(port: int) -> bool:
 def serve(port: int, viewer_config: Json) -> int:
     """Serve until SIGINT or SIGTERM, or until the server ends by itself; returns 0, or its status then."""
     stopped = threading.Event()
-    with _viewer(port + 1, viewer_config), _server(port) as server:
+    with _viewer(port + 1, viewer_config), _worker(), _server(port) as server:
 
         def stop(number: int, frame: object) -> None:
             stopped.set()
@@ -62,6 +62,18 @@ def _viewer(port: int, config: Json) -> Iterator[None]:
         finally:
             viewer.shutdown()
             thread.join()
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """Exports are carried out by a process of their own."""
+    command = [sys.executable, "-m", "django", "db_worker", "--no-reload", "--verbosity", "0"]
+    worker = subprocess.Popen(command, start_new_session=True)  # noqa: S603  nothing in it comes from outside
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
 
 from fhir.access import Access, Guard, Rule
 from fhir.outcome import Unauthorized
@@ -61,7 +62,6 @@ class Exporter(Caller):
         response = self.get(path_of(row["url"]), Accept="application/fhir+ndjson")
         assert response.status_code == 200, response.content
         text = b"".join(response.streaming_content)
-        response.close()
         assert len(text) == int(response["Content-Length"])
         found = [json.loads(line) for line in text.splitlines()]
         assert len(found) == row["count"]
@@ -88,8 +88,8 @@ def path_of(url: str) -> str:
 
 
 def work() -> None:
-    """Carry out what waits in the queue, as `manage.py db_worker --batch` does."""
-    Worker(
+    """Carry out what waits in the queue, as `manage.py db_worker` does, but on the test's own connection."""
+    worker = Worker(
         queue_names=["default"],
         interval=0,
         batch=True,
@@ -98,7 +98,10 @@ def work() -> None:
         max_tasks=None,
         worker_id="test",
         excluded_queue_names=[],
-    ).run()
+    )
+    while task := DBTaskResult.objects.ready().first():
+        task.claim("test")
+        worker.run_task(task)
 
 
 EVERYBODY = Rule(None, frozenset("rs"), None)

@@ -132,7 +132,6 @@ def test_lines_are_the_stored_texts_to_the_byte(exporter: Exporter) -> None:
     [row] = exporter.manifest(status)["output"]
     response = exporter.get(path_of(row["url"]))
     lines = b"".join(response.streaming_content).decode().split("\n")
-    response.close()
     texts = Resource.objects.filter(type="Observation").order_by("id").values_list("text", flat=True)
     assert lines == [*texts, ""]
 
@@ -166,7 +165,7 @@ def test_a_client_is_told_where_to_ask_and_how_far_it_is(exporter: Exporter, dir
     assert (row["type"], row["count"]) == ("Patient", 2)
     response = exporter.get(path_of(row["url"]), Accept="application/fhir+ndjson")
     assert response["Content-Type"] == "application/fhir+ndjson"
-    response.close()
+    assert b"".join(response.streaming_content)
 
 
 @pytest.mark.requirement(f"{BULK}#response---output-manifest")

@@ -87,7 +87,7 @@ def test_what_ends_a_token_ends_its_jobs(issued: Issued, end: object) -> None:
         access.guard.renew()
 
 
-@pytest.mark.parametrize("text", ["", ".", "x.y", "\x00"])
+@pytest.mark.parametrize("text", ["", ".", "x.y"])
 def test_what_is_no_ticket_gives_nothing(text: str, issued: Issued) -> None:
     with pytest.raises(Unauthorized):
         access_by_ticket(text)
