@@ -203,6 +203,9 @@ def _respond(found: Answer, headers: Mapping[str, str] | None = None) -> HttpRes
     if not found.text:
         del response.headers["Content-Type"]
     out = response.headers
+    if found.text:
+        # A HEAD has it too, whose body the server leaves out.
+        out["Content-Length"] = str(len(response.content))
     out["Vary"] = _VARY
     out["Cache-Control"] = "private, no-cache"
     if found.version:

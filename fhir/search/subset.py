@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from fhir.definitions import load
-from fhir.elements import children, is_resource_type
+from fhir.elements import ABSTRACT_TYPES, children
 from fhir.jsontext import parse, serialise
 from fhir.outcome import BadRequest
 
@@ -101,18 +101,19 @@ def _forms(resource_type: str, wanted: frozenset[str]) -> frozenset[str]:
 
 
 def _summary(value: dict[str, Any], context: str) -> dict[str, Any]:
-    """What a summary has of a resource or of an element with this type or path."""
-    forms = _summary_forms(context)
-    return {
-        name: _summary_of_each(inner, forms[base])
-        for name, inner in value.items()
-        if (base := name.removeprefix("_")) in forms
-    }
+    """What a summary has of a resource or of an element with this type or path; FHIR has no empty objects."""
+    found = {}
+    for name, inner in value.items():
+        kind = _summary_forms(context).get(name.removeprefix("_"))
+        kept = None if kind is None else _summary_of_each(inner, kind)
+        if kept not in (None, {}, []):
+            found[name] = kept
+    return found
 
 
 def _summary_of_each(value: Any, context: str) -> Any:
-    if isinstance(value, list):
-        return [_summary_of_each(inner, context) for inner in value]
+    if isinstance(value, list) and context:
+        return [kept for inner in value if (kept := _summary_of_each(inner, context)) != {}]
     return _summary(value, context) if isinstance(value, dict) and context else value
 
 
@@ -124,7 +125,7 @@ def _summary_forms(context: str) -> Mapping[str, str]:
     R4 marks nothing, such as Extension and Narrative.
     """
     return {
-        form: kind if kind in marked() and not is_resource_type(kind) else ""
+        form: kind if kind in marked() and kind not in ABSTRACT_TYPES else ""
         for element in children(context).values()
         if _is_marked(element.path) or element.min > 0 or element.modifier
         for form, kind in element.properties()
