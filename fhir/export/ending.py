@@ -16,7 +16,10 @@ def remove(job: ExportJob) -> None:
     job.delete()
 
 
-def sweep() -> None:
-    """Remove what has expired, and what a removal that was interrupted has left."""
-    for job in ExportJob.objects.filter(Q(expires__lte=now()) | Q(state=ExportJob.State.CANCELLED)):
+def sweep() -> int:
+    """Remove what has expired, and what a removal that was interrupted has left; returns how many there
+    were."""
+    ended = list(ExportJob.objects.filter(Q(expires__lte=now()) | Q(state=ExportJob.State.CANCELLED)))
+    for job in ended:
         remove(job)
+    return len(ended)

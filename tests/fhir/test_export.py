@@ -6,10 +6,12 @@ import datetime as dt
 import json
 import stat
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 
 from fhir.access import Rule
@@ -287,6 +289,16 @@ def test_files_expire(exporter: Exporter, directory: Path) -> None:
     exporter.start()  # and sweeps
     assert list(directory.iterdir()) == []
     assert ExportJob.objects.count() == 1
+
+
+def test_a_command_removes_what_has_expired(exporter: Exporter, directory: Path) -> None:
+    kept, ended = exporter.start(), exporter.start()
+    work()
+    ExportJob.objects.filter(pk=ended.rpartition("/")[2]).update(expires=now())
+    said = StringIO()
+    call_command("remove_expired_exports", stdout=said)
+    assert said.getvalue() == "Removed 1 expired exports.\n"
+    assert [path.name for path in directory.iterdir()] == [kept.rpartition("/")[2]]
 
 
 def test_the_number_of_unfinished_exports_is_limited(exporter: Exporter) -> None:
