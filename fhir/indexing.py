@@ -11,7 +11,7 @@ from typing import Any
 from fhir import registry
 from fhir.expressions import Found, reference_type
 from fhir.hashing import MIXED, NONE, digest, reference_key
-from fhir.search.types import composite, date, number, quantity, reference, string, token, uri
+from fhir.search.types import composite, date, display, number, quantity, reference, string, token, uri
 from fhir.search.types.quantity import QuantityRow
 from fhir.search.types.reference import ReferenceRow
 from fhir.search.types.string import StringRow
@@ -82,9 +82,10 @@ def _adder(parameter: registry.SearchParameter) -> _Add | None:
     key = parameter_hash(resource_type, code)
     match parameter.type:
         case "token":
-            return lambda rows, found: rows.tokens.update(token.index(resource_type, code, found))
+            return _token_adder(parameter)
         case "reference":
-            return lambda rows, found: _add_references(rows, resource_type, code, found)
+            texts = display.key(parameter)
+            return lambda rows, found: _add_references(rows, resource_type, code, texts, found)
         case "string":
             return lambda rows, found: rows.strings.extend(string.index(key, found).values())
         case "uri":
@@ -99,6 +100,21 @@ def _adder(parameter: registry.SearchParameter) -> _Add | None:
             return lambda rows, found: _add_composites(rows, parameter, found)
         case _:
             return None
+
+
+def _token_adder(parameter: registry.SearchParameter) -> _Add:
+    """Add the codes, and the texts where the values can have some."""
+    resource_type, code = parameter.resource_type, parameter.code
+    texts = display.key(parameter)
+
+    def add(rows: IndexRows, found: list[Found]) -> None:
+        rows.tokens.update(token.index(resource_type, code, found))
+
+    def add_with_texts(rows: IndexRows, found: list[Found]) -> None:
+        add(rows, found)
+        rows.strings.extend(display.index(texts, found))
+
+    return add_with_texts if display.has_texts(parameter) else add
 
 
 def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
@@ -138,9 +154,10 @@ def _add_composites(rows: IndexRows, parameter: registry.SearchParameter, found:
     rows.quantities |= made.quantities
 
 
-def _add_references(rows: IndexRows, resource_type: str, code: str, found: list[Found]) -> None:
-    """Index what references point at, and the identifiers that some of them carry."""
+def _add_references(rows: IndexRows, resource_type: str, code: str, texts: int, found: list[Found]) -> None:
+    """Index what references point at, and the texts and identifiers that some of them carry."""
     rows.references |= reference.index(parameter_hash(resource_type, code), found)
+    rows.strings.extend(display.index(texts, found))
     identifiers = [
         (value["identifier"], "Identifier")
         for value, kind in found

@@ -7,10 +7,10 @@ from fhir.registry import SearchParameter
 from fhir.search.criteria import DATES, QUANTITIES, REFERENCES, STRINGS, TOKENS, Asked, Criterion, Probe
 
 UNDERSTOOD: dict[str, tuple[str, ...]] = {
-    "token": ("missing", "not"),
+    "token": ("missing", "not", "text"),
     "string": ("missing", "exact", "contains"),
     "uri": ("missing", "below", "above"),
-    "reference": ("missing", "identifier"),
+    "reference": ("missing", "identifier", "text"),
     "date": ("missing",),
     "number": ("missing",),
     "quantity": ("missing",),

@@ -27,6 +27,8 @@ def _parse(resource_type: str, name: str, value: str, depth: int) -> Part | None
         raise BadRequest(f"A chain may follow {LONGEST_CHAIN} references at most.", code="too-costly")
     if name.startswith("_has:"):
         return _pointed(resource_type, name, value, depth)
+    if name == "_list":
+        return _listed(resource_type, value, depth)
     if "." in name:
         return _chained(resource_type, name, value, depth)
     code, _, modifier = name.partition(":")
@@ -77,6 +79,17 @@ def _pointed(resource_type: str, name: str, value: str, depth: int) -> Pointed:
     if part is None:
         raise BadRequest(f"'{name}': {source} has no search parameter '{rest}' that is supported here.")
     return Pointed(parameter, part)
+
+
+def _listed(resource_type: str, value: str, depth: int) -> Pointed:
+    """Return what `_list` asks: to be an item of a List with one of these ids.
+
+    Raises BadRequest for the names of lists that a server would have to make up.
+    https://hl7.org/fhir/R4/search.html#list
+    """
+    if value.startswith("$"):
+        raise BadRequest(f"The list '{value}' is not kept here: '_list' takes a List's id.")
+    return _pointed(resource_type, "_has:List:item:_id", value, depth)
 
 
 def _reference(resource_type: str, code: str, name: str) -> SearchParameter:

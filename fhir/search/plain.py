@@ -7,7 +7,18 @@ from collections.abc import Callable
 
 from fhir.search import modifiers
 from fhir.search.criteria import Asked, Criterion
-from fhir.search.types import address, composite, date, number, quantity, reference, string, token, uri
+from fhir.search.types import (
+    address,
+    composite,
+    date,
+    display,
+    number,
+    quantity,
+    reference,
+    string,
+    token,
+    uri,
+)
 
 _CRITERIA: dict[str, Callable[[Asked], Criterion]] = {
     "token": token.criterion,
@@ -34,4 +45,6 @@ def plain(asked: Asked) -> Criterion:
         and code != "_lastUpdated"
     ):
         return modifiers.missing(asked)
+    if asked.modifier == "text" and "text" in modifiers.UNDERSTOOD[asked.parameter.type]:
+        return display.criterion(asked)
     return _CRITERIA[asked.parameter.type](asked)

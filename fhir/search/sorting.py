@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
-from fhir.registry import main_date
-from fhir.search.criteria import DATES, QUANTITIES, STRINGS
+from fhir.registry import SearchParameter, main_date
+from fhir.search.criteria import DATES, QUANTITIES, STRINGS, TOKENS
 from fhir.search.query import Query, SortKey
-from fhir.search.rowsets import by_key
+from fhir.search.rowsets import by_key, rows_of
+from fhir.search.types import display
 from fhir.search.types.date import EARLIEST, LATEST
 from fhir.search.types.quantity import LARGEST
 from fhir.search.types.string import LAST
+from fhir.search.types.token import ordered_codes
 
 _LONGEST_CURSOR = 4000
 
@@ -89,11 +91,35 @@ def _key(key: SortKey) -> Key:
         case "number" | "quantity":
             return Key(_value(QUANTITIES, "low", hashed, down, -LARGEST if down else LARGEST), down, float)
         case "string" | "uri":
-            return Key(_value(STRINGS, "prefix", hashed, down, "" if down else LAST), down, str)
+            return _text_key(hashed, down)
+        case "token" | "reference" if display.sorts(parameter):
+            return _text_key(display.key(parameter), down)
+        case "token" if ordered_codes(parameter.resource_type, parameter.code):
+            return _code_key(parameter, down)
         case _:
             raise BadRequest(
                 f"'{parameter.code}' ({parameter.type}) cannot be sorted by.", code="not-supported"
             )
+
+
+def _text_key(hashed: int, down: bool) -> Key:
+    return Key(_value(STRINGS, "prefix", hashed, down, "" if down else LAST), down, str)
+
+
+def _code_key(parameter: SearchParameter, down: bool) -> Key:
+    """The place of a code among all that there can be."""
+    resource_type, code = parameter.resource_type, parameter.code
+    codes = ordered_codes(resource_type, code)
+    places = rows_of(
+        "m(hash, place)", [(digest(resource_type, code, each), place) for place, each in enumerate(codes)]
+    )
+    expression = Condition(
+        f"COALESCE((SELECT {'MAX' if down else 'MIN'}(m.place) FROM {places.sql} "  # noqa: S608
+        f"JOIN {by_key(TOKENS, 'x')} ON x.hash = m.hash "
+        "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
+        (*places.params, -1 if down else len(codes)),
+    )
+    return Key(expression, down, int)
 
 
 def _value(table: str, column: str, hashed: int, descending: bool, without: object) -> Condition:

@@ -87,6 +87,22 @@ def implied_systems(resource_type: str, code: str) -> dict[str, str]:
     return found
 
 
+@cache
+def ordered_codes(resource_type: str, code: str) -> tuple[str, ...]:
+    """Return all values that a parameter can have, in their order, where R4 lists them: booleans, and codes
+    with a required binding. Empty for any other parameter.
+    """
+    parameter = search_parameter(resource_type, code)
+    if parameter is None or not {"code", "boolean"}.issuperset(parameter.element_types):
+        return ()
+    if parameter.element_types == ("boolean",):
+        return ("false", "true")
+    bound = (element(path) for path in parameter.element_paths)
+    if not all(each and value_sets().get(each.values or "") for each in bound):
+        return ()
+    return tuple(sorted(implied_systems(resource_type, code)))
+
+
 def criterion(asked: Asked) -> Criterion:
     """What a token parameter asks: `code`, `system|code`, `|code` (no system) or `system|` (any code of it).
 

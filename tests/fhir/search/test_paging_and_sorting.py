@@ -92,7 +92,32 @@ def test_numbers_and_uris_are_sorted_too(db: None) -> None:
     ]
 
 
-@pytest.mark.parametrize("sort", ["nonsense", "date,nonsense", "-", "code", "subject", ""])
+def test_tokens_and_references_are_sorted_by_what_people_read_and_plain_codes_by_themselves(db: None) -> None:
+    put(
+        lab("b", code={"text": "Bilirubin"}, status="final", subject={"display": "Zoe"}),
+        lab("none", code=coded(("", "1")), status="amended", subject={"reference": "Patient/1"}),
+        lab("a", code={"coding": [{"code": "9", "display": "Änderung"}]}, status="preliminary"),
+        lab("c", code={"coding": [{"code": "0", "display": "calcium"}], "text": "Zinc"}, status="cancelled"),
+    )
+    assert ids("Observation?_sort=code") == ["a", "b", "c", "none"]
+    assert ids("Observation?_sort=-code") == ["c", "b", "a", "none"]
+    assert ids("Observation?_sort=status") == ["none", "c", "b", "a"]
+    assert ids("Observation?_sort=-status") == ["a", "b", "c", "none"]
+    assert ids("Observation?_sort=subject,code") == ["b", "a", "c", "none"]
+    for sort in ("code", "-code", "status", "-status,code", "subject,code"):
+        pages = [fhir_id for page in walk(f"Observation?_sort={sort}&_count=1") for fhir_id in page]
+        assert pages == ids(f"Observation?_sort={sort}")
+
+
+def test_booleans_are_sorted_with_false_first(db: None) -> None:
+    put(patient("yes", active=True), patient("none"), patient("no", active=False))
+    assert ids("Patient?_sort=active") == ["no", "yes", "none"]
+    assert ids("Patient?_sort=-active") == ["yes", "no", "none"]
+
+
+@pytest.mark.parametrize(
+    "sort", ["nonsense", "date,nonsense", "-", "code-value-quantity", "identifier", "code:text", ""]
+)
 def test_what_cannot_be_sorted_by_is_refused_by_name(db: None, sort: str) -> None:
     with pytest.raises(BadRequest, match="sort"):
         bundle(f"Observation?_sort={sort}")

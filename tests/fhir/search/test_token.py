@@ -1,9 +1,11 @@
 """Token parameters."""
 
+from typing import Any
+
 import pytest
 
-from fhir.outcome import BadRequest
-from tests.fhir.search.shelf import bundle, coded, lab, matches, patient, put
+from fhir.outcome import BadRequest, Forbidden
+from tests.fhir.search.shelf import bundle, coded, lab, matches, of_patients, patient, put
 
 pytestmark = [
     pytest.mark.django_db,
@@ -84,9 +86,147 @@ def test_more_values_than_branches_are_found_all_the_same() -> None:
     assert matches(f"Observation?code={values}") == {"loinc", "other", "bare", "glucose"}
 
 
-@pytest.mark.parametrize(
-    "modifier", ["in", "not-in", "above", "below", "of-type", "text", "exact", "nonsense"]
-)
+@pytest.mark.parametrize("modifier", ["in", "not-in", "above", "below", "of-type", "exact", "nonsense"])
 def test_a_modifier_that_does_not_work_is_refused_by_name(modifier: str) -> None:
     with pytest.raises(BadRequest, match=f":{modifier}"):
         bundle(f"Observation?code:{modifier}=x")
+
+
+@pytest.mark.requirement("https://hl7.org/fhir/R4/search.html#modifiers text")
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("code:text=hemo", {"text"}),
+        ("code:text=HÉMOGLOBIN", {"text"}),
+        ("code:text=glyc", {"text"}),
+        ("code:text=globin", set()),
+        ("code:text=718-7", set()),
+        ("code:text=hemo,serum", {"text", "display"}),
+        ("code:text=serum&status=final", {"display"}),
+        ("category:text=laboratory%20w", {"display"}),
+        ("identifier:text=accession", {"display"}),
+        ("subject:text=amy", {"display"}),
+        ("subject:text=Patient", set()),
+        ("code:text=4548-4", set()),
+    ],
+)
+def test_a_text_beside_a_code_or_a_reference_is_found_by_how_it_begins(asked: str, found: set[str]) -> None:
+    put(
+        lab("text", code={"text": "Hémoglobin", "coding": [{"code": "718-7", "display": "Glycated"}]}),
+        lab(
+            "display",
+            code={"coding": [{"display": "Serum  sodium"}]},
+            category=[{"text": "Laboratory work"}],
+            identifier=[{"type": {"text": "Accession"}, "value": "1"}],
+            subject={"reference": "Patient/1", "display": "Amy Shaw"},
+        ),
+    )
+    assert matches(f"Observation?{asked}") == found
+
+
+def test_a_text_that_is_taken_away_is_found_no_more() -> None:
+    put(lab("text", code={"text": "Sodium"}))
+    put(lab("text", code={"text": "Potassium"}))
+    assert matches("Observation?code:text=sodium") == set()
+    assert matches("Observation?code:text=potassium") == {"text"}
+
+
+@pytest.mark.parametrize("asked", ["date:text=2020", "_id:text=x", "value-quantity:text=mg"])
+def test_a_text_is_asked_only_of_what_has_one(asked: str) -> None:
+    with pytest.raises(BadRequest, match="text"):
+        bundle(f"Observation?{asked}")
+
+
+@pytest.mark.requirement("http://hl7.org/fhir/us/core/STU6.1/CapabilityStatement-us-core-server.html")
+@pytest.mark.parametrize(
+    ("url", "resource"),
+    [
+        (
+            f"Patient?{code}={value}",
+            patient(
+                "p",
+                extension=[
+                    {
+                        "url": f"http://hl7.org/fhir/us/core/StructureDefinition/us-core-{code}",
+                        "extension": [
+                            {"url": "ombCategory", "valueCoding": {"system": "urn:oid:1.2", "code": value}},
+                            {"url": "text", "valueString": "as told"},
+                        ],
+                    }
+                ],
+            ),
+        )
+        for code, value in (("race", "2106-3"), ("ethnicity", "2135-2"))
+    ]
+    + [
+        (
+            "Patient?gender-identity=446141000124107",
+            patient(
+                "p",
+                extension=[
+                    {
+                        "url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-genderIdentity",
+                        "valueCodeableConcept": coded(("http://snomed.info/sct", "446141000124107")),
+                    }
+                ],
+            ),
+        ),
+        (
+            "Condition?asserted-date=2020-05",
+            {
+                "resourceType": "Condition",
+                "id": "p",
+                "subject": {"reference": "Patient/1"},
+                "extension": [
+                    {
+                        "url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
+                        "valueDateTime": "2020-05-01",
+                    }
+                ],
+            },
+        ),
+        (
+            "Goal?description=http://snomed.info/sct|1",
+            {
+                "resourceType": "Goal",
+                "id": "p",
+                "lifecycleStatus": "active",
+                "subject": {"reference": "Patient/1"},
+                "description": coded(("http://snomed.info/sct", "1")),
+            },
+        ),
+        (
+            "CareTeam?role=x",
+            {"resourceType": "CareTeam", "id": "p", "participant": [{"role": [coded(("", "x"))]}]},
+        ),
+        (
+            "Encounter?discharge-disposition=home",
+            {
+                "resourceType": "Encounter",
+                "id": "p",
+                "status": "finished",
+                "class": {"code": "AMB"},
+                "hospitalization": {"dischargeDisposition": coded(("", "home"))},
+            },
+        ),
+    ],
+)
+def test_the_parameters_that_us_core_adds_are_known_and_find(url: str, resource: dict[str, Any]) -> None:
+    put(resource)
+    assert matches(url) == {"p"}
+    assert bundle(url, handling="strict")["total"] == 1
+    code = url.partition("?")[2].partition("=")[0]
+    assert matches(f"{resource['resourceType']}?{code}:missing=false") == {"p"}
+
+
+@pytest.mark.requirement("https://hl7.org/fhir/R4/search.html#list")
+def test_the_items_of_a_list_are_found() -> None:
+    item = [{"item": {"reference": f"Observation/{fhir_id}"}} for fhir_id in ("loinc", "bare")]
+    put({"resourceType": "List", "id": "l", "status": "current", "mode": "working", "entry": item})
+    assert matches("Observation?_list=l") == {"loinc", "bare"}
+    assert matches("Observation?_list=l&code=|4548-4") == {"bare"}
+    assert matches("Observation?_list=none") == set()
+    with pytest.raises(BadRequest, match="List"):
+        bundle("Observation?_list=$current-problems")
+    with pytest.raises(Forbidden, match="List"):
+        bundle("Observation?_list=l", of_patients("p1", types=frozenset({"Observation"})))
