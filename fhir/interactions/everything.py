@@ -122,11 +122,12 @@ def _care(given: Given) -> Care:
 
 def _size(given: Given) -> int:
     text = given.one("_count")
+    largest: int = settings.FHIR_MAX_PAGE_SIZE
     if not text:
-        return settings.FHIR_MAX_PAGE_SIZE
-    if not (text.isascii() and text.isdigit() and int(text) > 0 and len(text) < 10):
+        return largest
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
         raise BadRequest(f"'_count' takes a number from 1, not '{text[:20]}'.", code="value")
-    return min(int(text), settings.FHIR_MAX_PAGE_SIZE)
+    return min(int(text), largest)
 
 
 def _asked(given: Given) -> list[tuple[str, str]]:
