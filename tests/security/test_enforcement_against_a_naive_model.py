@@ -1,0 +1,96 @@
+"""Random requests of random people in random clinics are answered as a naive model says, and the model
+notices when enforcement breaks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from tests.security.naive import matching
+from tests.security.naive.faults import FAULTS, Fault
+from tests.security.naive.generator import Generator
+from tests.security.naive.product import Desk, expected_state, fill, state
+from tests.security.naive.requests import Case, Oracle, Outcome
+from tests.security.naive.rights import Judge, Person, World
+
+pytestmark = pytest.mark.django_db
+
+WORLDS = 50
+CASES = 40
+ASKING = (
+    "read",
+    "vread",
+    "history",
+    "type_history",
+    "search",
+    "search",
+    "search",
+    "count",
+    "chain",
+    "everything",
+)
+CHANGING = ("create", "update", "patch", "delete", "conditional_update", "conditional_delete", "transaction")
+KINDS = (*ASKING, *CHANGING, "batch")
+OF_THE_DEAD = ("read", "vread", "history", "search", "count", "create", "update", "delete", "everything")
+
+
+@pytest.fixture(autouse=True)
+def base(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Tell the model under which address the resources are; keep hundreds of refusals out of the report."""
+    monkeypatch.setattr(matching, "BASE", settings.FHIR_BASE)
+    caplog.set_level(logging.CRITICAL, "django.request")
+
+
+def differences(seeds: Sequence[int], kinds: tuple[str, ...] = KINDS, cases: int = CASES) -> Iterator[str]:
+    """A report for each case that is answered otherwise than the model says."""
+    for seed in seeds:
+        generator = Generator(seed, settings.FHIR_BASE)
+        world = generator.world()
+        with transaction.atomic():
+            fill(world)
+            assert state() == expected_state(world)
+            for _ in range(cases):
+                person = generator.person()
+                case = generator.case(kinds if person.alive else OF_THE_DEAD, person)
+                yield from _difference(seed, world, person, case)
+            transaction.set_rollback(True)
+
+
+def _difference(seed: int, world: World, person: Person, case: Case) -> Iterator[str]:
+    oracle = Oracle(Judge(world, person))
+    expected = oracle.answer(case)
+    with transaction.atomic():
+        found = Desk(person).send(case)
+        same = _same(expected, found)
+        if case.kind in CHANGING or case.kind == "batch":
+            same = same and state() == expected_state(oracle.world)
+        transaction.set_rollback(True)
+    if not same:
+        yield f"seed {seed}\n{person}\n{case}\nexpected {expected}\nfound    {found}"
+
+
+def _same(expected: Outcome, found: Outcome) -> bool:
+    if found.status != expected.status and found.status not in expected.either:
+        return False
+    if found.shown != expected.shown or len(found.parts) != len(expected.parts):
+        return False
+    if found.total not in (None, expected.total):
+        return False
+    return all(_same(*pair) for pair in zip(expected.parts, found.parts, strict=True))
+
+
+def test_two_thousand_requests_are_answered_as_the_model_says() -> None:
+    found = list(differences(range(WORLDS)))
+    assert not found, f"{len(found)} differences, the first:\n{found[0]}"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_the_model_notices_a_planted_fault(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert next(differences(range(4), FAULTS[fault] or KINDS), "") == ""
+    fault(monkeypatch.setattr)
+    found = next(differences(range(WORLDS), FAULTS[fault] or KINDS), "")
+    assert found, f"{fault.__doc__} — and no request shows it"
