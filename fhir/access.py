@@ -1,9 +1,10 @@
-"""What a request may see and do. The repository asks nothing else; where the answer comes from is not its business.
+"""What a request may see and do. The repository asks nothing else; where the answer comes from is not its
+business.
 
-An `Access` is the union of its rules. A rule names types, interactions (the SMART letters c r u d s) and patients;
-a rule with patients reaches resources in the compartments of those patients, and for r and s also the types that
-fhir.registry lists as shared (Practitioner, Medication …), which are never writable under such a rule.
-A rule with criteria reaches of all that only what a search with these criteria finds.
+An `Access` is the union of its rules. A rule names types, interactions (the SMART letters c r u d s) and
+patients; a rule with patients reaches resources in the compartments of those patients, and for r and s also
+the types that fhir.registry lists as shared (Practitioner, Medication …), which are never writable under
+such a rule. A rule with criteria reaches of all that only what a search with these criteria finds.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ LETTERS = "cruds"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One permission. `types` None means every type; `patients` None means every patient and everything beside them.
+    """One permission. `types` None means every type; `patients` None means every patient and everything
+    beside them.
 
     `criteria` is a query that narrows the rule to the resources that it finds; such a rule names one type.
-    Criteria that are not understood to the last word give nothing. Raises ValueError for criteria without a type.
+    Criteria that are not understood to the last word give nothing. Raises ValueError for criteria without a
+    type.
     """
 
     types: frozenset[str] | None
@@ -41,8 +44,9 @@ class Rule:
 class Guard:
     """A condition that must still hold when the data are read: evaluated inside the same SQL statement.
 
-    `sql` is a boolean expression with %s placeholders for `params`. Where it turns out false, `renew` looks again
-    from scratch: it returns a fresh Access, or raises the FhirError (401) that says why the token is dead.
+    `sql` is a boolean expression with %s placeholders for `params`. Where it turns out false, `renew` looks
+    again from scratch: it returns a fresh Access, or raises the FhirError (401) that says why the token is
+    dead.
     """
 
     sql: str
@@ -52,10 +56,11 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everything that one request may see and do. `own` is the caller's fhirUser ("Patient/1"), readable if set.
+    """Everything that one request may see and do. `own` is the caller's fhirUser ("Patient/1"), readable if
+    set.
 
-    `ticket` is what work that outlives the request keeps: settings.FHIR_ACCESS_BY_TICKET names the function that
-    turns it into an Access again. Without one no such work can be started.
+    `ticket` is what work that outlives the request keeps: settings.FHIR_ACCESS_BY_TICKET names the function
+    that turns it into an Access again. Without one no such work can be started.
     """
 
     rules: tuple[Rule, ...]

@@ -13,14 +13,17 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-# --- where we are -----------------------------------------------------------------------------------------------
+# --- where we are -------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if DEBUG else environ.Env.NOTSET).rstrip("/")
 FHIR_BASE = f"{SITE_URL}/fhir"
 _site = urlsplit(SITE_URL)
-# http and loopback addresses in clients' URLs: for development only (https://datatracker.ietf.org/doc/html/rfc9700).
+# http and loopback addresses in clients' URLs: for development only
+# (https://datatracker.ietf.org/doc/html/rfc9700).
 ALLOW_INSECURE_CLIENT_URLS = env.bool("ALLOW_INSECURE_CLIENT_URLS", default=DEBUG)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEBUG else [])])
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEBUG else [])]
+)
 SECRET_KEY = env.str("SECRET_KEY", default="development-only-not-secret" if DEBUG else environ.Env.NOTSET)
 # Fernet keys, newest first: they encrypt the private signing keys at rest.
 KEY_ENCRYPTION_KEYS = env.list(
@@ -28,7 +31,7 @@ KEY_ENCRYPTION_KEYS = env.list(
     default=["ZGV2ZWxvcG1lbnQtb25seS1ub3Qtc2VjcmV0LWtleSE="] if DEBUG else environ.Env.NOTSET,
 )
 
-# --- the parts --------------------------------------------------------------------------------------------------
+# --- the parts ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "smartcdr.apps.SmartcdrConfig",
     "smartcdr.apps.SmartcdrAdminConfig",
@@ -82,7 +85,7 @@ TEMPLATES = [
     }
 ]
 
-# --- data -------------------------------------------------------------------------------------------------------
+# --- data ---------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'smartcdr.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
@@ -106,7 +109,7 @@ else:
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- people -----------------------------------------------------------------------------------------------------
+# --- people -------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -133,7 +136,7 @@ ACCOUNT_SESSION_REMEMBER = False
 CLINICIAN_ACCESS = env.str("CLINICIAN_ACCESS", default="all")
 PATIENT_WRITABLE = env.list("PATIENT_WRITABLE", default=["Observation", "QuestionnaireResponse"])
 
-# --- cookies: named after the site, so that two servers on one host do not sign each other's users out ----------
+# --- cookies: named after the site, so that two servers on one host do not sign each other's users out ------
 _cookie = f"smartcdr_{zlib.crc32(SITE_URL.encode()):08x}"
 SESSION_COOKIE_NAME = f"{_cookie}_session"
 CSRF_COOKIE_NAME = f"{_cookie}_csrf"
@@ -149,8 +152,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_proxy e
 # How many proxies of ours add to X-Forwarded-For: sign-in limits count by the address before them.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=int(_behind_proxy))
 SECURE_SSL_REDIRECT = False  # a redirect of an API call would repeat its token in clear text
-# Nothing for other sites. Under "no-referrer" browsers send `Origin: null` with our own forms, and the CSRF check
-# refuses them: https://fetch.spec.whatwg.org/#origin-header
+# Nothing for other sites. Under "no-referrer" browsers send `Origin: null` with our own forms, and the CSRF
+# check refuses them: https://fetch.spec.whatwg.org/#origin-header
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -168,7 +171,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- the authorization server -----------------------------------------------------------------------------------
+# --- the authorization server -------------------------------------------------------------------------------
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth.Application"
 OAUTH2_PROVIDER_GRANT_MODEL = "oauth.Grant"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth.AccessToken"
@@ -206,8 +209,9 @@ OAUTH2_PROVIDER = {
 LAUNCH_SECONDS = env.int("LAUNCH_SECONDS", default=300)
 AUTHORIZATION_REQUEST_SECONDS = env.int("AUTHORIZATION_REQUEST_SECONDS", default=1800)
 
-# --- the FHIR API -----------------------------------------------------------------------------------------------
-# fhir asks this class who is calling; it is the only thread between the repository and the authorization server.
+# --- the FHIR API -------------------------------------------------------------------------------------------
+# fhir asks this class who is calling; it is the only thread between the repository and the authorization
+# server.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["oauth.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -220,7 +224,7 @@ FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
 FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 
-# --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------------
+# --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # What gives a job the Access again that it was started with.
 FHIR_ACCESS_BY_TICKET = "oauth.authentication.access_by_ticket"
@@ -256,7 +260,7 @@ CORS_EXPOSE_HEADERS = [
     "X-Progress",
 ]
 
-# --- the rest ---------------------------------------------------------------------------------------------------
+# --- the rest -----------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -12,8 +12,9 @@ application = framed(get_wsgi_application())
 
 from fhir import validation  # noqa: E402  Django must be set up first
 
-# What every request needs is made before the first one, and then left out of garbage collections: they would walk
-# through these hundred thousands of objects again and again (a parsed bundle of 7 MB takes half as long without).
+# What every request needs is made before the first one, and then left out of garbage collections: they would
+# walk through these hundred thousands of objects again and again (a parsed bundle of 7 MB takes half as long
+# without).
 validation.prepare()
 gc.collect()
 gc.freeze()

@@ -59,7 +59,7 @@ def _size(text: str | None) -> int:
         return int(settings.FHIR_PAGE_SIZE)
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadRequest("_count takes a whole number.", code="value")
-    return min(int(text), settings.FHIR_MAX_PAGE_SIZE)
+    return min(int(text), int(settings.FHIR_MAX_PAGE_SIZE))
 
 
 def _span(name: str, text: str) -> tuple[int, int]:

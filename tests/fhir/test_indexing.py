@@ -14,7 +14,7 @@ LOINC = "http://loinc.org"
 
 def observation(**changes: Any) -> dict[str, Any]:
     """An Observation of patient 1, with `changes` made to it; None removes an element."""
-    resource = {
+    resource: dict[str, Any] = {
         "resourceType": "Observation",
         "id": "o1",
         "status": "final",

@@ -142,6 +142,7 @@ def test_an_unforeseen_error_is_logged_and_tells_nothing(
 
     with caplog.at_level(logging.ERROR, "fhir.views"):
         response = view(public=True, GET=fail)(rf.get("/fhir/x"))
+    assert isinstance(response, HttpResponse)
     assert response.status_code == 500
     assert _code(response) == "exception"
     assert b"secret" not in response.content

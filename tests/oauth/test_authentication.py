@@ -71,7 +71,8 @@ def test_a_patient_scope_without_a_patient_in_context_gives_nothing(key: Key) ->
 
 
 @pytest.mark.parametrize(
-    "scope", ["openid fhirUser", "patient/Nothing.rs", "system/*.cruds", "patient/Observation.rs?colour=a", ""]
+    "scope",
+    ["openid fhirUser", "patient/Nothing.rs", "system/*.cruds", "patient/Observation.rs?colour=a", ""],
 )
 def test_scopes_that_give_no_data_give_no_rules(key: Key, scope: str) -> None:
     assert access_for(issue(key, make_user("Practitioner/p1"), scope=scope, patient="a").header).rules == ()

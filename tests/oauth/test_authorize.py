@@ -174,7 +174,10 @@ def test_scopes_asked_as_v1_are_answered_as_v1() -> None:
 
 def test_scopes_with_a_query_are_granted_where_every_word_of_it_is_understood() -> None:
     client, _ = make_client()
-    asked = "openid patient/Observation.rs?status=final patient/Observation.rs?nonsense=1 patient/*.rs?status=final"
+    asked = (
+        "openid patient/Observation.rs?status=final patient/Observation.rs?nonsense=1 "
+        "patient/*.rs?status=final"
+    )
     tokens = run_authorization_code(client, make_user(), asked).tokens
     assert tokens["scope"] == "openid patient/Observation.rs?status=final"
 

@@ -14,6 +14,11 @@ from tests.fhir.callers import everyone
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
+CHUNKED: dict[str, Any] = {
+    "CONTENT_TYPE": FORM,
+    "CONTENT_LENGTH": "",
+    "HTTP_TRANSFER_ENCODING": "chunked",
+}
 STRANGE_CODECS = ["base64", "undefined", "punycode", "utf-16", "zlib"]
 
 
@@ -70,17 +75,16 @@ def test_of_a_content_type_the_media_type_and_the_boundary_count(sent: str, read
 
 @pytest.mark.requirement("RFC 9112 section 6.3")
 def test_a_body_in_chunks_is_read_as_any_other() -> None:
-    refused = {"CONTENT_TYPE": FORM, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
-    body = b"grant_type=password"
-    status, text = ask("POST", "/oauth/token", **refused, **{"wsgi.input": BytesIO(body)})
+    sent = CHUNKED | {"wsgi.input": BytesIO(b"grant_type=password")}
+    status, text = ask("POST", "/oauth/token", **sent)
     assert (status, json.loads(text)["error"]) == (400, "unsupported_grant_type")
 
 
 def test_a_body_in_chunks_that_is_too_long_is_refused(settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = settings.FHIR_MAX_BODY_BYTES = 100
-    sent = {"CONTENT_TYPE": FORM, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
     body = BytesIO(b"grant_type=" + b"x" * 200)
-    status, text = ask("POST", "/oauth/token", **sent, **{"wsgi.input": body})
+    sent = CHUNKED | {"wsgi.input": body}
+    status, text = ask("POST", "/oauth/token", **sent)
     assert (status, json.loads(text)["error"]) == (400, "invalid_request")
     assert len(body.read()) == 110
 
