@@ -3,7 +3,8 @@
 https://www.rfc-editor.org/rfc/rfc6749#section-3.2
 """
 
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent
+from django.http import HttpRequest, QueryDict, UnreadablePostError
 
 MAX_FORM_BYTES = 65_536
 
@@ -19,13 +20,22 @@ def read_form(request: HttpRequest) -> dict[str, str]:
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise BadForm("Send the parameters as application/x-www-form-urlencoded.")
-    if len(request.body) > MAX_FORM_BYTES:
-        raise BadForm("The request is too long.")
     form: dict[str, str] = {}
-    for name, values in request.POST.lists():
+    for name, values in _posted(request).lists():
         if len(values) != 1:
             raise BadForm("A parameter was sent more than once.")
         if not (name + values[0]).isprintable():
             raise BadForm("A parameter holds control characters or is not UTF-8.")
         form[name] = values[0]
     return form
+
+
+def _posted(request: HttpRequest) -> QueryDict:
+    try:
+        if len(request.body) > MAX_FORM_BYTES:
+            raise BadForm("The request is too long.")
+        return request.POST
+    except (RequestDataTooBig, TooManyFieldsSent) as error:
+        raise BadForm("The request is too long.") from error
+    except (BadRequest, UnreadablePostError) as error:
+        raise BadForm("The body cannot be read.") from error

@@ -4,7 +4,6 @@ import logging
 from functools import cache
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
@@ -60,8 +59,6 @@ def _read(request: HttpRequest) -> dict[str, str]:
         form = {name: value for name, value in read_form(request).items() if value}
     except BadForm as error:
         raise BadTokenRequestError("invalid_request", str(error)) from error
-    except (BadRequest, RequestDataTooBig, TooManyFieldsSent) as error:
-        raise BadTokenRequestError("invalid_request", "The body cannot be read.") from error
     _check_grant_type(form.get("grant_type", ""))
     return form
 
