@@ -22,7 +22,7 @@ from fhir.search.holding import holds
 from fhir.search.plain import plain
 from fhir.search.query import parse
 from fhir.search.types import date
-from fhir.tables import Row, Table, literals, spread
+from fhir.tables import Row, Table, row_array, spread
 
 _OWN = frozenset({"token", "string", "uri", "date", "number", "quantity", "reference", "composite"})
 """Types of parameters that ask for a resource's own content."""
@@ -109,13 +109,12 @@ def _stand_in(table: Table, rows: list[Row]) -> Condition:
     """A table of the same name and columns with just these rows, for a WITH clause."""
     head = f"{table.name}({table.names}) AS"
     if connection.vendor == "postgresql":
-        width = len(table.columns)
         columns = ", ".join(
             f'u.{name} COLLATE "C"' if kind == "text" else f"u.{name}" for name, kind in table.columns
         )
         return Condition(
-            f"{head} (SELECT {columns} FROM {table.unnested(width)} u({table.names}))",  # noqa: S608
-            tuple(literals(table, rows, width)),
+            f"{head} (SELECT {columns} FROM {table.by_row} u)",  # noqa: S608
+            (row_array(table, rows),),
         )
     nulls = ", ".join(["NULL"] * len(table.columns))
     marks = f"({', '.join(['%s'] * len(table.columns))})"

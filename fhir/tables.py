@@ -1,7 +1,9 @@
 """The columns of our tables, and the SQL that writes and removes many of their rows in one statement.
 
-On PostgreSQL rows travel as one array for each column, written as array literals: the text of a statement,
-and the types of its parameters, are then the same for one row and for thousands, and it is prepared once.
+On PostgreSQL the rows of an index travel as one array of its table's row type, and resources, with their
+long texts, as one array for each column; both written as array literals. The text of a statement, and the
+types of its parameters, are then the same for one row and for thousands, and it is prepared once. It has to
+be short and have few parameters: over 4,096 bytes or 50 parameters psycopg reads it anew each time.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ TYPE_NUMBERS = {name: number for number, name in enumerate(RESOURCE_TYPES)}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its columns with their PostgreSQL types, and how many of them, from the left, are its key."""
+    """A table: its columns, in the database's order and with their PostgreSQL types, and how many of them,
+    from the left, are its key."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
@@ -31,9 +34,20 @@ class Table:
         """The columns, joined by commas."""
         return ", ".join(name for name, _ in self.columns)
 
-    def unnested(self, width: int) -> str:
-        """The first `width` columns as a PostgreSQL set of rows, with one placeholder for each column."""
-        return f"unnest({', '.join(f'%s::{kind}[]' for _, kind in self.columns[:width])})"
+    @property
+    def has_texts(self) -> bool:
+        """Whether any column is of type text."""
+        return any(kind == "text" for _, kind in self.columns)
+
+    @property
+    def by_row(self) -> str:
+        """A PostgreSQL set of rows from one placeholder, for what `row_array` returns."""
+        return f"unnest(%s::{self.name}[])"
+
+    @property
+    def by_column(self) -> str:
+        """A PostgreSQL set of rows from one placeholder for each column, for what `column_arrays` returns."""
+        return f"unnest({', '.join(f'%s::{kind}[]' for _, kind in self.columns)})"
 
     def insertion(self) -> str:
         """SQLite: insert one row; one that is there already (a doubled value) is left as it is."""
@@ -117,10 +131,28 @@ def text_array(values: Iterable[str]) -> str:
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
 
 
-def literals(table: Table, rows: Sequence[Row], width: int) -> list[str]:
-    """The first `width` columns of these rows as one array literal each."""
-    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ((),) * width
+def column_arrays(table: Table, rows: Sequence[Row]) -> list[str]:
+    """The columns of these rows as one array literal each."""
+    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ((),) * len(table.columns)
     return [
         text_array(map(str, values)) if kind == "text" else array(values)
-        for (_, kind), values in zip(table.columns[:width], columns, strict=False)
+        for (_, kind), values in zip(table.columns, columns, strict=True)
     ]
+
+
+def row_array(table: Table, rows: Sequence[Row]) -> str:
+    """These rows as one array literal of the table's row type.
+
+    https://www.postgresql.org/docs/15/rowtypes.html#ROWTYPES-IO-SYNTAX
+    """
+    if table.has_texts:
+        return text_array(f"({','.join(_field(value) for value in row)})" for row in rows)
+    # Python writes a tuple of numbers as PostgreSQL reads a row of them.
+    return "{" + ",".join([f'"{row}"' for row in rows]) + "}"
+
+
+def _field(value: object) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

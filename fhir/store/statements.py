@@ -10,7 +10,7 @@ from django.db import connection
 
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed
-from fhir.tables import INDEX_TABLES, RESOURCES, Row, Table, array, literals
+from fhir.tables import INDEX_TABLES, RESOURCES, Row, Table, array, column_arrays, row_array
 
 Rows = dict[Table, list[Row]]
 
@@ -33,11 +33,11 @@ def _array_statement(alive: str) -> str:
         f"g AS MATERIALIZED (SELECT {alive} AS alive)",
         f"v AS ({_KEEP}, g WHERE g.alive AND o.id = ANY(%s::bigint[]))",
         f"r AS (INSERT INTO {RESOURCES.name} ({RESOURCES.names}) "  # noqa: S608
-        f"SELECT u.* FROM {RESOURCES.unnested(len(RESOURCES.columns))} u, g WHERE g.alive {_UPSERT})",
+        f"SELECT u.* FROM {RESOURCES.by_column} u, g WHERE g.alive {_UPSERT})",
     ]
     parts += [
-        f"i{position} AS (INSERT INTO {table.name} ({table.names}) "  # noqa: S608
-        f"SELECT u.* FROM {table.unnested(len(table.columns))} u, g WHERE g.alive ON CONFLICT DO NOTHING)"
+        f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g "  # noqa: S608
+        "WHERE g.alive ON CONFLICT DO NOTHING)"
         for position, table in enumerate(INDEX_TABLES)
     ]
     return f"WITH {', '.join(parts)} SELECT alive FROM g"  # noqa: S608
@@ -50,8 +50,7 @@ def _removal_statement() -> str:
         names = [name for name, _ in table.columns[: table.key]]
         match = " AND ".join(f"i.{name} = u.{name}" for name in names)
         parts.append(
-            f"d{position} AS (DELETE FROM {table.name} i USING {table.unnested(table.key)} "  # noqa: S608
-            f"AS u({', '.join(names)}) WHERE {match})"
+            f"d{position} AS (DELETE FROM {table.name} i USING {table.by_row} u WHERE {match})"  # noqa: S608
         )
     return f"WITH {', '.join(parts)} SELECT 1"
 
@@ -77,12 +76,10 @@ def _write_arrays(
 ) -> None:
     """PostgreSQL: removals first, in a statement of their own, since a key may come again."""
     if any(removed.values()):
-        cursor.execute(
-            _REMOVAL, [value for table, rows in removed.items() for value in literals(table, rows, table.key)]
-        )
+        cursor.execute(_REMOVAL, [row_array(table, rows) for table, rows in removed.items()])
     params: list[object] = [*alive.params, array(superseded)]
-    params += literals(RESOURCES, resources, len(RESOURCES.columns))
-    params += [value for table, rows in added.items() for value in literals(table, rows, len(table.columns))]
+    params += column_arrays(RESOURCES, resources)
+    params += [row_array(table, rows) for table, rows in added.items()]
     cursor.execute(_array_statement(alive.sql), params)
     if not cursor.fetchone()[0]:
         raise AccessLapsed

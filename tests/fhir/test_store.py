@@ -28,6 +28,7 @@ from fhir.models import (
 )
 from fhir.outcome import Conflict, FhirError
 from fhir.store import identifiers
+from fhir.tables import INDEX_TABLES, RESOURCES
 from tests.fhir import racing
 
 INDEXES: tuple[type[models.Model], ...] = (
@@ -92,6 +93,25 @@ def test_texts_with_quotes_backslashes_and_braces_come_back() -> None:
     assert found is not None
     assert found.text == change.text
     assert json.loads(found.text)["note"] == [{"text": odd}]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "odd", ['o"quote', "back\\slash\\\\", "(a,b)", "{brace}", "null", "comma, space", "'"]
+)
+def test_odd_texts_come_into_the_index_as_they_are(odd: str) -> None:
+    patient = {"resourceType": "Patient", "name": [{"text": odd, "family": odd}]}
+    store.in_transaction(lambda: store.apply(EVERYTHING, [store.draft("Patient", "p", "PUT", patient)]))
+    rows = StringIndex.objects.values_list("prefix", "value")
+    assert odd in {prefix for prefix, _ in rows}
+
+
+@pytest.mark.django_db
+def test_columns_are_listed_in_the_order_that_they_have_in_the_database() -> None:
+    for table in (RESOURCES, *INDEX_TABLES):
+        with connection.cursor() as cursor:
+            described = connection.introspection.get_table_description(cursor, table.name)
+        assert [column.name for column in described] == [name for name, _ in table.columns]
 
 
 @pytest.mark.django_db
