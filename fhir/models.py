@@ -56,6 +56,13 @@ class Resource(models.Model):
             models.Index(fields=["key"], name="fhir_resource_key"),
             models.Index(fields=["type", "date", "id"], name="fhir_resource_by_date"),
             models.Index(fields=["type", "last_updated", "id"], name="fhir_resource_by_update"),
+            # Histories are read newest first, and look at deletions apart: these name no patient any more.
+            models.Index(fields=["last_updated", "id"], name="fhir_resource_history"),
+            models.Index(
+                fields=["type", "last_updated", "id"],
+                name="fhir_resource_deleted",
+                condition=models.Q(deleted=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -79,6 +86,9 @@ class ResourceVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["resource", "version"], name="fhir_version_resource")]
+        indexes = [
+            models.Index(fields=["last_updated", "resource", "version"], name="fhir_version_history"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.resource} version {self.version}"

@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('text', models.TextField(help_text='The JSON as it is served, id and meta included; empty when deleted.')),
             ],
             options={
-                'indexes': [models.Index(fields=['key'], name='fhir_resource_key'), models.Index(fields=['type', 'date', 'id'], name='fhir_resource_by_date'), models.Index(fields=['type', 'last_updated', 'id'], name='fhir_resource_by_update')],
+                'indexes': [models.Index(fields=['key'], name='fhir_resource_key'), models.Index(fields=['type', 'date', 'id'], name='fhir_resource_by_date'), models.Index(fields=['type', 'last_updated', 'id'], name='fhir_resource_by_update'), models.Index(fields=['last_updated', 'id'], name='fhir_resource_history'), models.Index(condition=models.Q(('deleted', True)), fields=['type', 'last_updated', 'id'], name='fhir_resource_deleted')],
                 'constraints': [models.UniqueConstraint(fields=('type', 'fhir_id'), name='fhir_resource_type_id')],
             },
         ),
@@ -148,6 +148,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('resource', 'version'), name='fhir_version_resource')],
+                'indexes': [models.Index(fields=['last_updated', 'resource', 'version'], name='fhir_version_history')],
             },
         ),
         migrations.RunPython(number_in_blocks, drop_blocks),
