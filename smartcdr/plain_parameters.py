@@ -4,6 +4,7 @@ The FHIR API and the authorization server answer bad parameters in the words of 
 is for the pages that people use.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 from django.core.exceptions import BadRequest
@@ -15,6 +16,7 @@ CONSOLE = "/admin/"
 """Here lists come as repeated parameters and texts may be long."""
 LONGEST = 4096
 """Characters of one value; the longest that occurs is a `next` with a path of ours."""
+_YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 NextHandler = Callable[[HttpRequest], HttpResponse]
 
@@ -41,6 +43,9 @@ def _check(parameters: QueryDict, *, page: bool) -> None:
             raise BadRequest("A parameter was sent twice.")
         if page and any(len(str(value)) > LONGEST for value in (name, *values)):
             raise BadRequest("A parameter is too long.")
+        # The console's lists fail at a year that Python's calendar has not.
+        if name.endswith("__year") and not all(_YEAR.fullmatch(str(value)) for value in values):
+            raise BadRequest("A year has four digits.")
 
 
 def _refuse_nul(values: Iterable[str]) -> None:

@@ -129,6 +129,8 @@ def _take_result(query: Query, name: str, value: str) -> Query:
     base, _, modifier = name.partition(":")
     if base in ("_include", "_revinclude"):
         found = parse_include(query.type, name, value)
+        if found in query.includes:
+            return query
         return replace(query, includes=(*query.includes, found), used=(*query.used, (name, value)))
     if modifier:
         raise BadRequest(f"'{base}' has no modifier ':{modifier}'.", code="not-supported")

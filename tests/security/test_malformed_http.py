@@ -1,12 +1,14 @@
 """HTTP that no decent client sends: answered as what it is, and never with a 500."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.signals import request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import Client, RequestFactory
 
 from smartcdr.framing import framed, plain_media_type
@@ -20,6 +22,14 @@ CHUNKED: dict[str, Any] = {
     "HTTP_TRANSFER_ENCODING": "chunked",
 }
 STRANGE_CODECS = ["base64", "undefined", "punycode", "utf-16", "zlib"]
+
+
+@pytest.fixture(autouse=True)
+def one_connection() -> Iterator[None]:
+    """Keep the connection with the test's transaction open, as Django's test client does."""
+    request_started.disconnect(close_old_connections)
+    yield
+    request_started.connect(close_old_connections)
 
 
 def ask(method: str, path: str, body: bytes = b"", **environ: Any) -> tuple[int, bytes]:
