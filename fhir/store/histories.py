@@ -10,7 +10,7 @@ from django.db import connection
 
 from fhir import jsontext
 from fhir.access import Access
-from fhir.condition import ALWAYS, Condition
+from fhir.condition import ALWAYS, NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, sees, visible
 from fhir.hashing import reference_key
 from fhir.indexing import IndexRows, index_rows
@@ -22,7 +22,9 @@ from fhir.store.reading import Version
 from fhir.tables import TYPE_NUMBERS
 
 BATCH = 100
-"""How many versions are looked at in one statement, at least."""
+"""How many versions the first statement looks at, at least, where each has to be judged; the next ones look
+at ever more."""
+LARGEST_BATCH = 2000
 
 _COLUMNS = "type, fhir_id, id, version, last_updated, method, deleted, text, gone, latest"
 
@@ -70,6 +72,7 @@ def changes(access: Access, types: tuple[str, ...], window: Window, size: int) -
         if len(found) >= size or not rows or len(rows) < wanted:
             return found[:size]
         last = rows[-1]
+        wanted = min(2 * wanted, LARGEST_BATCH)
         window = Window(window.since, window.at, Moment(last[4], last[2], last[3]))
 
 
@@ -124,25 +127,35 @@ def _reaches(access: Access, types: tuple[str, ...]) -> Iterator[Condition]:
         return
     if whole:
         yield one_of(whole)
-    limited = {name: reach for name, reach in reaches.items() if reach is not ALWAYS}
-    if not limited:
-        return
-    living = one_of(limited)
-    yield all_of((Condition("NOT r.deleted"), *_compartments(access, limited), living))
-    yield all_of((Condition("r.deleted"), one_of(dict.fromkeys(limited, ALWAYS))))
+    limited = {name: reach for name, reach in reaches.items() if reach not in (ALWAYS, NEVER)}
+    within = {name: reach for name, reach in limited.items() if _lies_in_compartments(access, name)}
+    others = {name: reach for name, reach in limited.items() if name not in within}
+    if within:
+        yield all_of((Condition("NOT r.deleted"), _compartments(access, within), one_of(within)))
+    if others:
+        yield all_of((Condition("NOT r.deleted"), one_of(others)))
+    if limited:
+        yield all_of((Condition("r.deleted"), one_of(dict.fromkeys(limited, ALWAYS))))
+    elif not whole:
+        # The guard still has to be asked.
+        yield NEVER
 
 
-def _compartments(access: Access, limited: dict[str, Condition]) -> Iterator[Condition]:
-    """What lets the search begin at the patients' compartments, where all of it must lie in them."""
-    if any(compartment_class(name) != "compartment" for name in limited):
-        return
+def _lies_in_compartments(access: Access, resource_type: str) -> bool:
+    """Whether all that may be found of this type lies in the compartments of patients that are named."""
+    rules = access.rules_for(resource_type, "s")
+    return compartment_class(resource_type) == "compartment" and all(
+        rule.patients is not None for rule in rules
+    )
+
+
+def _compartments(access: Access, limited: dict[str, Condition]) -> Condition:
+    """What lets the search begin at the patients' compartments."""
     rules = [rule for name in limited for rule in access.rules_for(name, "s")]
-    if any(rule.patients is None for rule in rules):
-        return
     patients = frozenset[str]().union(*(rule.patients or () for rule in rules))
     keys = among(sorted(reference_key("Patient", patient) for patient in patients))
     kinds = among(sorted(TYPE_NUMBERS[name] for name in limited))
-    yield Condition(
+    return Condition(
         "r.id IN (SELECT c.resource_id FROM fhir_compartment c "  # noqa: S608
         f"WHERE c.patient {keys.sql} AND c.type {kinds.sql})",
         (*keys.params, *kinds.params),

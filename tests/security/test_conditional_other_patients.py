@@ -258,6 +258,12 @@ def test_a_version_that_was_anothers_and_one_that_is_now_are_not_shown(foreign: 
     ]
 
 
+def test_a_type_that_no_patient_has_a_part_in_has_no_history(foreign: str) -> None:
+    everyone().create({"resourceType": "Group", "type": "person", "actual": True})
+    assert addresses(for_patients("a"), "Group/_history") == []
+    assert addresses(everyone(), "Group/_history") != []
+
+
 def test_hidden_versions_leave_no_mark_on_pages_and_totals(foreign: str) -> None:
     api = everyone()
     for number in range(3):
