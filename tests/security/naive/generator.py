@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from tests.security.naive.cases import Case
 from tests.security.naive.matching import Json
-from tests.security.naive.requests import Case
 from tests.security.naive.rights import Person, Proxy, World
 
 PATIENTS = ("p1", "p2", "p3")
@@ -41,6 +41,26 @@ CHAINS = (
     ("Practitioner", ("has", "Observation", "performer", "status", "final")),
     ("Encounter", ("has", "Observation", "encounter", "category", "survey")),
 )
+
+V1 = {"read": "rs", "write": "cud", "*": "cruds"}
+NEEDS = {
+    "read": "r",
+    "vread": "r",
+    "history": "r",
+    "everything": "r",
+    "type_history": "s",
+    "search": "s",
+    "count": "s",
+    "chain": "s",
+    "create": "c",
+    "transaction": "c",
+    "update": "u",
+    "patch": "u",
+    "delete": "d",
+    "conditional_update": "us",
+    "conditional_delete": "ds",
+}
+"""The letters that a kind of request needs."""
 
 
 class Generator:
@@ -173,9 +193,11 @@ class Generator:
 
     def person(self) -> Person:
         """Somebody with a token."""
-        patient = self.pick(*PATIENTS)
+        patient, own = self.pick(*PATIENTS), self.pick(*PATIENTS)
         person = self.pick("Patient", "RelatedPerson", "Practitioner", "Practitioner")
-        who = {"Patient": f"Patient/{self.pick(*PATIENTS)}", "RelatedPerson": "RelatedPerson/r1"}
+        who = {"Patient": f"Patient/{own}", "RelatedPerson": "RelatedPerson/r1"}
+        if person == "Patient" and self.chance(0.7):
+            patient = own
         proxies = tuple(
             Proxy(each, self.chance(0.85), self.chance(0.85), self.chance(0.3))
             for each in self.random.sample(PATIENTS, self.random.choice((1, 2, 2)))
@@ -185,7 +207,7 @@ class Generator:
         return Person(
             fhir_user=who.get(person, f"Practitioner/{self.pick('d1', 'd2')}"),
             scopes=(*identity, *dict.fromkeys(scopes)),
-            patient=patient if self.chance(0.9) else "",
+            patient=patient if self.chance(0.93) else "",
             proxies=proxies if person == "RelatedPerson" else (),
             sees_all=self.chance(0.6),
             alive=self.chance(0.96),
@@ -195,11 +217,11 @@ class Generator:
         """A scope as an app asks for it: v1, v2, for everything, one type, or a part of that."""
         context = self.pick("patient", "user")
         if self.chance(0.25):
-            return f"{context}/*.{self.pick('rs', 'cruds', 'read', 'cud', '*', 'r', 's')}"
-        kind = self.pick(*TYPES, "Observation", "Observation", "Observation")
+            return f"{context}/*.{self.pick('rs', 'cruds', 'read', 'cud', '*', '*', 'r', 's')}"
+        kind = self.pick(*TYPES, *OF_PATIENTS, *["Observation"] * 4, "Patient", "Patient")
         if self.chance(0.2):
             return f"{context}/{kind}.{self.pick('read', 'write', '*')}"
-        letters = self.pick("rs", "cruds", "r", "s", "cud", "ruds", "us", "cs")
+        letters = self.pick("rs", "cruds", "cruds", "r", "s", "cud", "ruds", "us", "cs")
         query = f"?{self.query(kind, strict=self.chance(0.9))}" if self.chance(0.5) else ""
         return f"{context}/{kind}.{letters}{query}"
 
@@ -259,38 +281,60 @@ class Generator:
         return self.pick(code, f"{SYSTEM}|{code}", f"|{code}", f"{SYSTEM}|", f"{code},survey")
 
     def case(self, kinds: Sequence[str], person: Person) -> Case:
-        """A request of one of these kinds; of a person whose token is dead, none that could be malformed."""
-        kind = self.pick(*kinds)
-        about = self.pick(*TYPES, "Observation", "Observation", "Observation", "Condition")
+        """A request of one of these kinds, mostly one that the scopes allow on some resources; of a person
+        whose token is dead, none that could be malformed.
+        """
+        options = {kind: self._allowed(person, NEEDS.get(kind, "")) for kind in kinds}
+        possible = [kind for kind in kinds if options[kind]]
+        aimed = bool(possible) and self.chance(0.9)
+        kind = self.pick(*(possible if aimed else kinds))
+        about = self.pick(*(options[kind] if aimed else TYPES))
         if person.own and self.chance(0.1) and kind == "read":
             about = person.kind
         fhir_id = self.fhir_id(about, self.random.randint(1, 4 if about != "Observation" else 9))
+        strict = not person.alive or self.chance(0.9)
         match kind:
             case "search" | "count":
                 return self._search(kind, about)
             case "chain":
-                searched, chain = self.random.choice(CHAINS)
+                allowed = [each for each in CHAINS if {each[0], each[1][1]} <= set(options[kind])]
+                searched, chain = self.random.choice(allowed if allowed and aimed else CHAINS)
                 return Case("search", searched, chain=chain)
             case "create" | "conditional_update":
-                conditional = kind != "create" or (person.alive and self.chance(0.4))
-                query = self.query(about, strict=not person.alive or self.chance(0.9)) if conditional else ""
+                conditional = kind != "create" or (person.alive and self.chance(0.3))
+                query = self.query(about, strict=strict) if conditional else ""
                 return Case(kind, about, query=query, resource=self.content(about))
             case "conditional_delete":
-                return Case(kind, about, query=self.query(about, strict=not person.alive or self.chance(0.9)))
+                return Case(kind, about, query=self.query(about, strict=strict))
             case "update":
                 return Case(kind, about, fhir_id, resource=self.content(about, fhir_id))
             case "patch":
-                about = self.pick(*STATUSES, "Observation")
+                about = about if about in STATUSES else "Observation"
                 place = self.fhir_id(about, self.random.randint(1, 4))
                 return Case(kind, about, place, resource={"status": self.pick(*STATUSES[about])})
             case "everything":
-                return Case(kind, "Patient", self.pick(*PATIENTS, "p9"))
+                return Case(kind, "Patient", self.pick(*PATIENTS, person.patient or "p9"))
             case "batch":
                 inner = ("read", "vread", "search", "count", "create", "update", "delete")
                 return Case(kind, parts=tuple(self._part(inner, person) for _ in range(4)))
             case "transaction":
                 return self._transaction(person)
         return Case(kind, about, fhir_id, number=self.random.randint(1, 3))
+
+    @staticmethod
+    def _allowed(person: Person, letters: str) -> list[str]:
+        """The types for which the scopes, as they are written, name all of these letters."""
+        types = list(TYPES)
+        for letter in letters:
+            named: set[str] = set()
+            for scope in person.scopes:
+                kind, _, suffix = scope.partition("/")[2].partition("?")[0].partition(".")
+                if letter in V1.get(suffix, suffix):
+                    named |= set(TYPES) if kind == "*" else {kind}
+            if letter in "cud" and person.kind != "Practitioner":
+                named &= {"Observation"}
+            types = [kind for kind in types if kind in named]
+        return types
 
     def _part(self, kinds: Sequence[str], person: Person) -> Case:
         part = self.case(kinds, person)

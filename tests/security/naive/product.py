@@ -20,8 +20,8 @@ from oauth import catalogue, effective_access
 from oauth.scopes import parse_scopes
 from tests.fhir.callers import Caller
 from tests.fhir.search.shelf import put, remove
+from tests.security.naive.cases import NEW, Case, Outcome, is_new, plain, show
 from tests.security.naive.matching import Json
-from tests.security.naive.requests import Case, Outcome, plain, show
 from tests.security.naive.rights import Person, World
 
 METHODS = {"create": "POST", "update": "PUT", "delete": "DELETE"}
@@ -47,8 +47,8 @@ def state() -> tuple[dict[str, str], list[str]]:
         cursor.execute("SELECT type, fhir_id, version, deleted, text FROM fhir_resource")
         for kind, fhir_id, version, deleted, text in cursor.fetchall():
             content = {} if deleted else json.loads(text)
-            if len(fhir_id) == 36:
-                new.append(plain({**content, "id": "new"}))
+            if is_new(fhir_id):
+                new.append(plain({**content, "id": NEW}))
             else:
                 known[f"{kind}/{fhir_id}"] = f"{version} {'deleted' if deleted else plain(content)}"
     return known, sorted(new)
@@ -60,8 +60,8 @@ def expected_state(world: World) -> tuple[dict[str, str], list[str]]:
     new: list[str] = []
     for (kind, fhir_id), versions in world.items():
         now = versions[-1]
-        if fhir_id.startswith("new-"):
-            new.append(plain({**(now or {}), "id": "new"}))
+        if is_new(fhir_id):
+            new.append(plain({**(now or {}), "id": NEW}))
         else:
             known[f"{kind}/{fhir_id}"] = f"{len(versions)} {'deleted' if now is None else plain(now)}"
     return known, sorted(new)
@@ -141,8 +141,7 @@ def _outcome(case: Case, status: int, body: Json | None) -> Outcome:
     if status >= 400 or body is None or body["resourceType"] == "OperationOutcome":
         return Outcome(status)
     if body["resourceType"] != "Bundle":
-        fhir_id = case.id or body["id"]
-        return Outcome(status, [_line(body, "new-1" if len(fhir_id) == 36 else body["id"])])
+        return Outcome(status, [_line(body)])
     shown = sorted(_lines(body.get("entry", ())))
     return Outcome(status, shown, body.get("total") if case.kind in ("search", "count") else None)
 
@@ -154,12 +153,11 @@ def _lines(entries: Iterable[Json]) -> Iterable[str]:
             number = entry["response"]["etag"].strip('W/"')
             yield f"{'/'.join(entry['fullUrl'].rsplit('/', 2)[1:])}/{number} deleted"
         elif resource["resourceType"] != "OperationOutcome":
-            yield _line(resource, "new" if len(resource["id"]) == 36 else resource["id"])
+            yield _line(resource)
 
 
-def _line(resource: Json, fhir_id: str) -> str:
-    number = int(resource["meta"]["versionId"])
-    return show((resource["resourceType"], fhir_id), number, {**resource, "id": fhir_id})
+def _line(resource: Json) -> str:
+    return show((resource["resourceType"], resource["id"]), int(resource["meta"]["versionId"]), resource)
 
 
 def _access(person: Person) -> Access:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.security.naive.cases import NEW, Case, Outcome, Refused, show
 from tests.security.naive.matching import (
     COMPARTMENT,
     SHARED,
@@ -22,56 +21,6 @@ from tests.security.naive.matching import (
     understood,
 )
 from tests.security.naive.rights import Judge, Key, World
-
-
-@dataclass(frozen=True)
-class Case:
-    """A request. `kind` names the method of Oracle that answers it; the rest is what that kind needs."""
-
-    kind: str
-    type: str = ""
-    id: str = ""
-    query: str = ""
-    resource: Json | None = None
-    number: int = 0
-    include: tuple[str, ...] = ()
-    chain: tuple[str, ...] = ()
-    parts: tuple[Case, ...] = ()
-
-    @property
-    def key(self) -> Key:
-        """Which resource it is about."""
-        return self.type, self.id
-
-
-@dataclass
-class Outcome:
-    """A status, the resources that are shown with their versions, sorted; a number of matches; what entries
-    of a Bundle have come to. `either` are other statuses that would be as good."""
-
-    status: int
-    shown: list[str] = field(default_factory=list)
-    total: int | None = None
-    parts: list[Outcome] = field(default_factory=list)
-    either: frozenset[int] = frozenset()
-
-
-class Refused(Exception):
-    """Ends the work at a request with this status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-def show(key: Key, number: int, content: Json) -> str:
-    """A version as text: its address and all of its content but `meta`."""
-    return f"{key[0]}/{key[1]}/{number} {plain(content)}"
-
-
-def plain(content: Json) -> str:
-    """A content as text, without what the server adds to it."""
-    return json.dumps({name: value for name, value in content.items() if name != "meta"}, sort_keys=True)
 
 
 class Oracle:
@@ -374,9 +323,9 @@ class Oracle:
 
     def _make(self, content: Json) -> Outcome:
         self.made += 1
-        if not self.judge.may_write("c", {**content, "id": f"new-{self.made}"}):
+        if not self.judge.may_write("c", {**content, "id": f"{NEW}-{self.made}"}):
             raise Refused(403)
-        return self._write((content["resourceType"], f"new-{self.made}"), content, 201)
+        return self._write((content["resourceType"], f"{NEW}-{self.made}"), content, 201)
 
     def _write(self, key: Key, content: Json | None, status: int) -> Outcome:
         assert content is not None
