@@ -37,7 +37,11 @@ class AccessLapsed(Exception):
 
 
 def guard(access: Access) -> Condition:
-    """What must hold in the same statement that reads or writes for `access`; else raise AccessLapsed."""
+    """What must hold in the same statement that reads or writes for `access`; else raise AccessLapsed.
+
+    A subquery that evaluates it needs a LIMIT: PostgreSQL would dissolve it, and evaluate the condition again
+    wherever it is named.
+    """
     return Condition(access.guard.sql, access.guard.params) if access.guard else ALWAYS
 
 

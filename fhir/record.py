@@ -72,7 +72,7 @@ def page(
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN ("
+            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN ("
             "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text "
             "FROM fhir_compartment c JOIN fhir_resource r ON r.id = c.resource_id "
             f"WHERE {where.sql} AND NOT r.deleted ORDER BY c.type, c.date, c.resource_id LIMIT {size + 1}"

@@ -55,7 +55,7 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.fhir_id, f.text "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total) g "
+            f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total LIMIT 1) g "
             f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
             f"ORDER BY {order.clause('p.')}",
             (*alive.params, *total.params, *inner.params),

@@ -75,7 +75,8 @@ def _look_up(wanted: Collection[tuple[str, int, int]], access: Access) -> list[t
     rows = rows_of("p(hash, system)", [(hashed, system) for _, hashed, system in wanted])
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT g.alive, m.type, m.fhir_id, m.hash, m.system FROM (SELECT {alive.sql} AS alive) g "  # noqa: S608
+            "SELECT g.alive, m.type, m.fhir_id, m.hash, m.system "  # noqa: S608
+            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g "
             f"LEFT JOIN (SELECT r.type, r.fhir_id, x.hash, x.system FROM {rows.sql} "
             "JOIN fhir_tokenindex x ON x.hash = p.hash AND x.system = p.system "
             f"JOIN fhir_resource r ON r.id = x.resource_id WHERE NOT r.deleted AND {reach.sql}) m ON g.alive",

@@ -62,7 +62,7 @@ def _one(
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN fhir_resource r "
+            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach.sql})",
             (*known.params, *alive.params, resource_type, fhir_id, *reach.params),
         )
