@@ -223,3 +223,24 @@ def test_no_other_file_can_be_asked_for(name: str) -> None:
     status = owner.start()
     work()
     assert owner.get(f"{status}/{name}").status_code in (400, 404)
+
+
+def test_an_export_holds_only_what_the_query_of_a_scope_finds(directory: Path) -> None:
+    put(observation("named", "ann", code={"coding": [{"code": "a1c"}]}))
+    put(observation("gone", "ann", code={"coding": [{"code": "a1c"}]}), observation("lost", "ann"))
+    since = "2000-01-01T00:00:00Z"
+    for fhir_id in ("gone", "lost"):
+        remove("Observation", fhir_id)
+    reading = frozenset("rs")
+    exporter = Exporter(Rule(frozenset({"Observation"}), reading, frozenset({"ann"}), "code=a1c"))
+    for path in ("$export", "Patient/$export"):
+        assert exporter.exported(path) == {"Observation/named"}
+    status = exporter.start(f"$export?_since={since}")
+    work()
+    [row] = exporter.manifest(status)["deleted"]
+    [bundle] = exporter.lines(row)
+    assert [entry["request"]["url"] for entry in bundle["entry"]] == ["Observation/gone"]
+    exporter.now_has(Rule(frozenset({"Observation"}), reading, frozenset({"ann"}), "code=other"))
+    status = exporter.start()
+    work()
+    assert exporter.get(status).status_code == 500

@@ -198,7 +198,7 @@ def chains_over_everything(put: Set) -> None:
 
 def conditions_match_everything(put: Set) -> None:
     """Conditional interactions find what is out of reach."""
-    _as_everybody(put, matching.engine, "page")
+    _as_everybody(put, engine, "page")
     put(matching, "visible", lambda *_: ALWAYS)
 
 

@@ -202,7 +202,8 @@ def _quantity(value: Any, word: str, row: Json, modifier: str) -> bool:
     ):
         return False
     prefix, rest = (number[:2], number[2:]) if number[0].isalpha() else ("eq", number)
-    own, asked = value["value"], int(rest)
+    own: float = value["value"]
+    asked = int(rest)
     return {
         "eq": own == asked,
         "ne": own != asked,
