@@ -4,35 +4,65 @@ https://www.rfc-editor.org/rfc/rfc7662#section-2.2
 https://hl7.org/fhir/smart-app-launch/STU2.2/token-introspection.html
 """
 
-from typing import Any
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from accounts.models import User
 from launch.context import members
+from launch.models import LaunchContext
 from oauth import catalogue
 from oauth.claims import fhir_user_url
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
+from oauth.prepared import NOW, Prepared, columns, instance, value
 from oauth.scopes import parse_scopes, to_text
-from oauth.token_liveness import living_id
+from oauth.token_liveness import alive
 
-_TOGETHER = ("user", "application", "launch_context")
-_COLUMNS = (
-    "scope",
-    "created",
-    "expires",
-    "application__client_id",
-    "user__uid",
-    "user__username",
-    "user__fhir_user",
-    "launch_context__patient",
-    "launch_context__encounter",
-    "launch_context__fhir_context",
-    "launch_context__need_patient_banner",
-    "launch_context__intent",
-    "launch_context__smart_style_url",
-    "launch_context__tenant",
+_OF_TOKEN = ("application_id", "application__client_id", "scope", "created", "expires")
+_OF_USER = columns(User, frozenset(["id", "uid", "username", "fhir_user"]))
+_OF_CONTEXT = columns(
+    LaunchContext,
+    frozenset(
+        [
+            "id",
+            "patient",
+            "encounter",
+            "fhir_context",
+            "need_patient_banner",
+            "intent",
+            "smart_style_url",
+            "tenant",
+        ]
+    ),
 )
+
+
+class _Living(NamedTuple):
+    """What is told of a living token: its own columns, its person and its context."""
+
+    application_id: int
+    client_id: str
+    scope: str
+    created: datetime
+    expires: datetime | None
+    user: User | None
+    context: LaunchContext | None
+    is_access_token: bool
+
+
+def _query(model: type[AccessToken | RefreshToken]) -> QuerySet[Any, Any]:
+    rows = alive(model._default_manager.filter(token_checksum=value("checksum")), NOW)
+    people = (f"user__{name}" for name in _OF_USER)
+    contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
+    return rows.order_by().values_list(*_OF_TOKEN, *people, *contexts)
+
+
+_ACCESS = Prepared(partial(_query, AccessToken))
+_REFRESH = Prepared(partial(_query, RefreshToken))
 
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -60,37 +90,44 @@ def introspect(text: str, only_of: Application | None) -> dict[str, Any] | None:
     return _payload(row)
 
 
-def _living(checksum: str) -> AccessToken | RefreshToken | None:
-    if found := living_id(AccessToken, checksum):
-        return AccessToken.objects.select_related(*_TOGETHER).only(*_COLUMNS).get(pk=found)
-    if found := living_id(RefreshToken, checksum):
-        return RefreshToken.objects.select_related(*_TOGETHER).only(*_COLUMNS).get(pk=found)
-    return None
+def _living(checksum: str) -> _Living | None:
+    rows = _ACCESS(checksum=checksum)
+    is_access_token = bool(rows)
+    rows = rows or _REFRESH(checksum=checksum)
+    if not rows:
+        return None
+    after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
+    row = rows[0]
+    return _Living(
+        *row[:after_token],
+        user=instance(User, _OF_USER, row[after_token:after_user]),
+        context=instance(LaunchContext, _OF_CONTEXT, row[after_user:]),
+        is_access_token=is_access_token,
+    )
 
 
-def _payload(row: AccessToken | RefreshToken) -> dict[str, Any]:
+def _payload(row: _Living) -> dict[str, Any]:
     """The members that RFC 7662 and SMART name; the launch context comes first, so that it can hide none
     of them.
 
     A refresh token says so in `token_type` and is meant for this server: nobody may take it for an access
     token.
     """
-    is_access_token = isinstance(row, AccessToken)
     scopes = parse_scopes(row.scope) or ()
     payload = {
-        **members(row.launch_context),
+        **members(row.context),
         "active": True,
         "scope": to_text(catalogue.grantable(scopes, scopes)),
-        "client_id": row.application.client_id,
-        "token_type": "Bearer" if is_access_token else "refresh_token",
+        "client_id": row.client_id,
+        "token_type": "Bearer" if row.is_access_token else "refresh_token",
         "iat": int(row.created.timestamp()),
         "iss": settings.SITE_URL,
-        "aud": settings.FHIR_BASE if is_access_token else settings.SITE_URL,
-        "sub": str(row.user.uid) if row.user else row.application.client_id,
+        "aud": settings.FHIR_BASE if row.is_access_token else settings.SITE_URL,
+        "sub": str(row.user.uid) if row.user else row.client_id,
     }
     if row.expires is not None:
         payload["exp"] = int(row.expires.timestamp())
     if row.user is not None:
         payload["username"] = row.user.username
         payload["fhirUser"] = fhir_user_url(row.user)
-    return {name: value for name, value in payload.items() if value != ""}
+    return {name: told for name, told in payload.items() if told != ""}
