@@ -61,18 +61,26 @@ def _chained(resource_type: str, name: str, value: str, depth: int) -> Chained:
 def _parse_inner(resource_type: str, name: str, value: str, depth: int) -> Part | None:
     """Return what the rest of a chain asks of one type, None if it does not fit this one of several types."""
     code = name.partition(".")[0].partition(":")[0]
-    if code != "_has" and search_parameter(resource_type, code) is None:
-        return None
-    return _parse(resource_type, name, value, depth + 1)
+    if code == "_has":
+        _, _, parameter, _ = _pieces(name)
+        fits = resource_type in parameter.targets
+    else:
+        fits = search_parameter(resource_type, code) is not None
+    return _parse(resource_type, name, value, depth + 1) if fits else None
 
 
-def _pointed(resource_type: str, name: str, value: str, depth: int) -> Pointed:
-    """Return what `_has:Type:reference:rest` asks."""
+def _pieces(name: str) -> tuple[str, str, SearchParameter, str]:
+    """Return type, code, parameter and rest of `_has:Type:code:rest`."""
     pieces = name.split(":", 3)
     if len(pieces) != 4 or not is_resource_type(pieces[1]):
         raise BadRequest(f"'{name}' should be _has:Type:reference:parameter.")
     _, source, code, rest = pieces
-    parameter = _reference(source, code, name)
+    return source, code, _reference(source, code, name), rest
+
+
+def _pointed(resource_type: str, name: str, value: str, depth: int) -> Pointed:
+    """Return what `_has:Type:reference:rest` asks."""
+    source, code, parameter, rest = _pieces(name)
     if resource_type not in parameter.targets:
         raise BadRequest(f"'{name}': '{code}' of {source} does not lead to {resource_type}.")
     part = _parse(source, rest, value, depth + 1)

@@ -87,7 +87,7 @@ def _key(key: SortKey) -> Key:
     hashed = digest(parameter.resource_type, parameter.code)
     match parameter.type:
         case "date":
-            return Key(_value(DATES, "low", hashed, down, EARLIEST if down else LATEST), down, int)
+            return Key(_value(DATES, "low", hashed, down, EARLIEST - 1 if down else LATEST), down, int)
         case "number" | "quantity":
             return Key(_value(QUANTITIES, "low", hashed, down, -LARGEST if down else LARGEST), down, float)
         case "string" | "uri":

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fhir.access import Access, Rule
 from fhir.outcome import BadRequest, Forbidden
-from tests.fhir.search.shelf import bundle, lab, matches, of_patients, patient, put
+from tests.fhir.search.shelf import bundle, coded, lab, matches, of_patients, patient, put
 
 pytestmark = [
     pytest.mark.django_db,
@@ -136,3 +136,25 @@ def test_a_chain_takes_no_statement_of_its_own() -> None:
     with CaptureQueriesContext(connection) as statements:
         bundle("Observation?patient.organization.partof.name=north&_total=accurate")
     assert len(statements) == 1
+
+
+def test_a_chain_goes_on_backwards_at_those_of_its_types_that_are_pointed_at(db: None) -> None:
+    put(
+        {
+            "resourceType": "Condition",
+            "id": "c",
+            "subject": {"reference": "Patient/sick"},
+            "code": coded(("", "x")),
+        },
+        {"resourceType": "Patient", "id": "sick"},
+        {"resourceType": "Patient", "id": "well"},
+        lab("yes", "sick"),
+        lab("no", "well"),
+        lab("group", subject={"reference": "Group/sick"}),
+    )
+    assert matches("Observation?subject._has:Condition:patient:code=x&_id=yes,no,group") == {"yes"}
+    assert matches("Observation?patient._has:AllergyIntolerance:asserter:code=x") == set()
+    with pytest.raises(BadRequest, match="leads to nothing"):
+        bundle("Observation?encounter._has:AllergyIntolerance:patient:code=x")
+    with pytest.raises(BadRequest, match="_has"):
+        bundle("Observation?subject._has:Condition=x")

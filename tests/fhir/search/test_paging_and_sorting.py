@@ -109,6 +109,17 @@ def test_tokens_and_references_are_sorted_by_what_people_read_and_plain_codes_by
         assert pages == ids(f"Observation?_sort={sort}")
 
 
+def test_what_has_no_date_comes_behind_what_began_nobody_knows_when(db: None) -> None:
+    condition = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
+    put(
+        {**condition, "id": "open", "onsetPeriod": {"end": "2020"}},
+        {**condition, "id": "none"},
+        {**condition, "id": "late", "onsetDateTime": "2021"},
+    )
+    assert ids("Condition?_sort=-onset-date,_id") == ["late", "open", "none"]
+    assert ids("Condition?_sort=onset-date,_id") == ["open", "late", "none"]
+
+
 def test_booleans_are_sorted_with_false_first(db: None) -> None:
     put(patient("yes", active=True), patient("none"), patient("no", active=False))
     assert ids("Patient?_sort=active") == ["no", "yes", "none"]
