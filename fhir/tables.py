@@ -50,11 +50,8 @@ class Table:
         return f"unnest({', '.join(f'%s::{kind}[]' for _, kind in self.columns)})"
 
     def insertion(self) -> str:
-        """SQLite: insert one row; one that is there already (a doubled value) is left as it is."""
-        return (
-            f"INSERT INTO {self.name} ({self.names}) VALUES ({', '.join(['%s'] * len(self.columns))}) "  # noqa: S608
-            "ON CONFLICT DO NOTHING"
-        )
+        """SQLite: insert one row."""
+        return f"INSERT INTO {self.name} ({self.names}) VALUES ({', '.join(['%s'] * len(self.columns))})"  # noqa: S608
 
     def removal(self) -> str:
         """SQLite: delete the row with this key."""

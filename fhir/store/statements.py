@@ -36,8 +36,7 @@ def _array_statement(alive: str) -> str:
         f"SELECT u.* FROM {RESOURCES.by_column} u, g WHERE g.alive {_UPSERT})",
     ]
     parts += [
-        f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g "  # noqa: S608
-        "WHERE g.alive ON CONFLICT DO NOTHING)"
+        f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g WHERE g.alive)"  # noqa: S608
         for position, table in enumerate(INDEX_TABLES)
     ]
     return f"WITH {', '.join(parts)} SELECT alive FROM g"  # noqa: S608

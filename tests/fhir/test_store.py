@@ -16,6 +16,7 @@ from django.db import IntegrityError, OperationalError, connection, models
 from fhir import store
 from fhir.access import EVERYTHING, Access, Guard
 from fhir.enforcement import AccessLapsed
+from fhir.indexing import parameter_hash
 from fhir.models import (
     Compartment,
     DateIndex,
@@ -147,6 +148,22 @@ def test_rows_that_differ_outside_their_key_follow_the_content_too() -> None:
         _write(("o", None))
         _write(("o", given))
         assert _index() == changed
+
+
+@pytest.mark.django_db
+def test_values_with_one_key_are_written_as_one_row() -> None:
+    weights = [
+        {"value": 1, "system": "http://unitsofmeasure.org", "code": "kg", "unit": unit} for unit in "ab"
+    ]
+    code = OBSERVATION["code"]
+    parts = [{"code": code, "valueQuantity": weight} for weight in weights]
+    _write(("o", {"resourceType": "Observation", "status": "final", "code": code, "component": parts}))
+    key = parameter_hash("Observation", "component-value-quantity")
+    assert QuantityIndex.objects.filter(hash=key).count() == 1
+    names = [{"family": "Same"}, {"family": "Same", "given": ["Same", "Same"]}]
+    patient = {"resourceType": "Patient", "name": names}
+    store.in_transaction(lambda: store.apply(EVERYTHING, [store.draft("Patient", "p", "PUT", patient)]))
+    assert StringIndex.objects.filter(hash=parameter_hash("Patient", "name")).count() == 1
 
 
 @pytest.mark.django_db
