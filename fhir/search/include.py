@@ -81,9 +81,11 @@ def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Co
 def _pointed_at(hashes: Condition, sources: Sequence[Hit], reach: Condition) -> Condition:
     rows = rows_of("p(id, patient, date)", [(hit.number, hit.patient, hit.date) for hit in sources])
     return Condition(
-        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE r.key IN (SELECT x.target FROM {rows.sql} "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT x.target FROM {rows.sql} "  # noqa: S608
         f"JOIN fhir_referenceindex x ON x.hash {hashes.sql} AND x.patient = p.patient AND x.date = p.date "
-        f"AND x.resource_id = p.id) AND NOT r.deleted AND {reach.sql}",
+        # CROSS JOIN: SQLite keeps this order, and would else walk all resources of the types in `reach`.
+        f"AND x.resource_id = p.id) w CROSS JOIN fhir_resource r "
+        f"WHERE r.key = w.target AND NOT r.deleted AND {reach.sql}",
         (*rows.params, *hashes.params, *reach.params),
     )
 
