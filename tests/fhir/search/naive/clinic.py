@@ -230,7 +230,7 @@ class Clinic:
 
     def _period(self) -> dict[str, str]:
         start, end = sorted((self._pick(*DATES), self._pick(*DATES)), key=interval)
-        return self._pick({"start": start}, {"end": end}, {"start": start, "end": end})
+        return self.chance.choice(({"start": start}, {"end": end}, {"start": start, "end": end}))
 
     def _quantity(self, *, compared: bool = True) -> dict[str, Any]:
         unit, system, code = self._pick(*UNITS)

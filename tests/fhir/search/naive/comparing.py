@@ -87,13 +87,13 @@ def quantity_matches(value: dict[str, Any], asked: str) -> bool:
         return False
     prefix, digits = _prefix(number)
     wanted, has = Decimal(digits), Decimal(str(value["value"]))
-    comparator = value.get("comparator", "")
+    comparator: str = value.get("comparator", "")
     low = Decimal("-Infinity") if comparator.startswith("<") else has
     high = Decimal("Infinity") if comparator.startswith(">") else has
     places = len(digits.partition(".")[2])
     half = Decimal(5) / 10 ** (places + 1)
     inside = wanted - half <= low and high < wanted + half
-    return {
+    answers: dict[str, bool] = {
         "eq": inside,
         "ne": not inside,
         "gt": high > wanted,
@@ -103,7 +103,8 @@ def quantity_matches(value: dict[str, Any], asked: str) -> bool:
         "sa": low > wanted,
         "eb": high < wanted,
         "ap": high >= wanted - abs(wanted) / 10 and low <= wanted + abs(wanted) / 10,
-    }[prefix]
+    }
+    return answers[prefix]
 
 
 def _unit_matches(value: dict[str, Any], unit: list[str]) -> bool:
