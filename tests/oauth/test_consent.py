@@ -33,6 +33,17 @@ def test_the_page_names_app_person_patient_and_each_scope_in_plain_words() -> No
     assert ticks(page) == ["patient/Observation.rs", "offline_access"]
 
 
+def test_a_scope_with_a_query_is_shown_in_plain_words_and_granted_as_it_is() -> None:
+    client, _ = make_client()
+    asked = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
+    page = Flow(client, make_user("Patient/p1"), scope=f"openid {asked}").authorize()
+    text = html.unescape(page.content.decode())
+    assert "other observations of the patient, only where category is laboratory" in text
+    assert ticks(page) == [asked]
+    tokens = run_authorization_code(client, make_user("Patient/p2"), f"openid {asked}").tokens
+    assert tokens["scope"] == f"openid {asked}"
+
+
 def test_the_catalogues_own_words_and_mark_are_shown() -> None:
     client, _ = make_client()
     Scope.objects.update_or_create(
