@@ -98,12 +98,10 @@ def _living(checksum: str) -> _Living | None:
         return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
     row = rows[0]
-    return _Living(
-        *row[:after_token],
-        user=instance(User, _OF_USER, row[after_token:after_user]),
-        context=instance(LaunchContext, _OF_CONTEXT, row[after_user:]),
-        is_access_token=is_access_token,
-    )
+    application_id, client_id, scope, created, expires = row[:after_token]
+    user = instance(User, _OF_USER, row[after_token:after_user])
+    context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
+    return _Living(application_id, client_id, scope, created, expires, user, context, is_access_token)
 
 
 def _payload(row: _Living) -> dict[str, Any]:
