@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from fhir.access import Access, Rule
+from fhir.condition import NEVER
 from fhir.elements import RESOURCE_TYPES
-from fhir.enforcement import NEVER, visible
+from fhir.enforcement import visible
 from fhir.registry import compartment_class
 from tests.fhir.callers import Caller, everyone, for_patients
 

@@ -167,6 +167,21 @@ def test_what_no_scope_allows_is_forbidden(
     assert send(of_patient_a(key, scope), method, path).status_code == 403
 
 
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html"
+    "#finer-grained-resource-constraints-using-search-parameters"
+)
+def test_a_token_whose_scope_has_a_query_shows_what_the_query_finds(key: Key, clinic: Issued) -> None:
+    fitting = of_patient_a(key, "patient/Observation.rs?code=2339-0 patient/Observation.rs?code=none")
+    other = of_patient_a(key, "patient/Observation.rs?code=none")
+    assert send(fitting, "GET", "Observation/obs-a").status_code == 200
+    assert found(send(fitting, "GET", "Observation")) == {"Observation/obs-a"}
+    assert send(other, "GET", "Observation/obs-a").status_code == 404
+    assert found(send(other, "GET", "Observation")) == set()
+    for token in (fitting, other):
+        assert send(token, "GET", "Observation/obs-b").status_code == 404
+
+
 def test_openid_and_fhir_user_read_the_own_record_and_no_other(key: Key, clinic: Issued) -> None:
     token = of_patient_a(key, "openid fhirUser")
     assert send(token, "GET", "Patient/a").status_code == 200
