@@ -12,7 +12,16 @@ from typing import Any
 from fhir.granular import is_understood
 from oauth.models import Scope as Line
 from oauth.prepared import Prepared
-from oauth.scopes import V1_NAMES, WILDCARD, ResourceScope, Scope, narrow, parse_scope, parse_scopes
+from oauth.scopes import (
+    V1_NAMES,
+    WILDCARD,
+    ResourceScope,
+    Scope,
+    is_granular,
+    narrow,
+    parse_scope,
+    parse_scopes,
+)
 
 _ENABLED = Prepared(lambda: Line.objects.filter(enabled=True).order_by().values_list("pattern"))
 
@@ -78,7 +87,7 @@ def is_enforced(scope: Scope) -> bool:
 
     A query says something only of one type, and in words that the repository reads strictly.
     """
-    if not isinstance(scope, ResourceScope) or not scope.query:
+    if not isinstance(scope, ResourceScope) or not is_granular(scope):
         return True
     return scope.type != WILDCARD and is_understood(scope.type, scope.query)
 
