@@ -1,9 +1,9 @@
 """The one place that turns an Access into what may be seen and written.
 
 `visible` is a condition for SQL, `sees` and `may_write` decide about one resource. All say the same: rules
-without patients reach everything of their types; rules with patients reach the compartments of those patients,
-and for reading and searching the shared types. A type in no table is out of reach of a rule with patients. A
-rule with criteria reaches of this what the criteria find. What several rules reach adds up.
+without patients reach everything of their types; rules with patients reach the compartments of those
+patients, and for reading and searching the shared types. A type in no table is out of reach of a rule with
+patients. A rule with criteria reaches of this what the criteria find. What several rules reach adds up.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ resource's row in any index is found by `hash` plus that triple, without an inde
 commonest questions (of one patient; newest first) are answered by walking one index backwards.
 
 `hash` is a 64-bit digest (fhir.hashing) of resource type, search parameter and, for tokens, of the value.
-`patient` is the digest of the one patient that the resource belongs to: 0 if it belongs to none, MIXED (-1) if its
-compartments and its patient parameter do not name one and the same patient; then Compartment and ReferenceIndex say.
+`patient` is the digest of the one patient that the resource belongs to: 0 if it belongs to none, MIXED (-1)
+if its compartments and its patient parameter do not name one and the same patient; then Compartment and
+ReferenceIndex say.
 `date` is the low end of the type's main date in microseconds since 1970, 0 where there is none.
 
 These rows are read and written by fhir.store and fhir.search with SQL of their own; nobody else touches them.
@@ -44,7 +45,9 @@ class Resource(models.Model):
     key = models.BigIntegerField(help_text="Digest of 'Type/id': what references point at.")
     version = models.IntegerField()
     last_updated = models.BigIntegerField(help_text="Microseconds since 1970, UTC.")
-    method = models.CharField(max_length=6, help_text="POST, PUT, PATCH or DELETE: how this version came to be.")
+    method = models.CharField(
+        max_length=6, help_text="POST, PUT, PATCH or DELETE: how this version came to be."
+    )
     deleted = models.BooleanField(default=False)
     patient = models.BigIntegerField(default=0)
     date = models.BigIntegerField(default=0)
@@ -107,7 +110,8 @@ class IndexRow(models.Model):
 
 
 class TokenIndex(IndexRow):
-    """Whole values: hash covers type, parameter and code; `system` is the digest of the code system, 0 for none.
+    """Whole values: hash covers type, parameter and code; `system` is the digest of the code system, 0 for
+    none.
 
     `high` is the high end of the main date, so that date ranges of one patient's lab test stay in this index.
     """
@@ -118,7 +122,9 @@ class TokenIndex(IndexRow):
 
     class Meta:
         indexes = [
-            models.Index(fields=["hash", "date", "resource_id", "patient", "system", "high"], name="fhir_token_by_date")
+            models.Index(
+                fields=["hash", "date", "resource_id", "patient", "system", "high"], name="fhir_token_by_date"
+            )
         ]
 
 
@@ -130,12 +136,16 @@ class ReferenceIndex(IndexRow):
 
     class Meta:
         indexes = [
-            models.Index(fields=["hash", "target", "date", "resource_id", "patient"], name="fhir_reference_by_target")
+            models.Index(
+                fields=["hash", "target", "date", "resource_id", "patient"], name="fhir_reference_by_target"
+            )
         ]
 
 
 class StringIndex(IndexRow):
-    """Strings folded for search (uri: as they stand). `prefix` is indexed; `value` holds the whole if it is longer."""
+    """Strings folded for search (uri: as they stand). `prefix` is indexed; `value` holds the whole if it is
+    longer.
+    """
 
     pk = models.CompositePrimaryKey("hash", "patient", "date", "resource_id", "exact")
     exact = models.BigIntegerField(help_text="Digest of the unfolded string.")
@@ -144,7 +154,9 @@ class StringIndex(IndexRow):
 
     class Meta:
         indexes = [
-            models.Index(fields=["hash", "prefix", "date", "resource_id", "patient"], name="fhir_string_by_prefix")
+            models.Index(
+                fields=["hash", "prefix", "date", "resource_id", "patient"], name="fhir_string_by_prefix"
+            )
         ]
 
 
@@ -174,10 +186,14 @@ class QuantityIndex(IndexRow):
 
 
 class Compartment(models.Model):
-    """Which resources belong to which patient: R4's Patient compartment with our additions, one row per pair."""
+    """Which resources belong to which patient: R4's Patient compartment with our additions, one row per
+    pair.
+    """
 
     pk = models.CompositePrimaryKey("patient", "type", "date", "resource_id")
     patient = models.BigIntegerField(help_text="Digest of 'Patient/id'.")
-    type = models.SmallIntegerField(help_text="Position of the resource's type in fhir.registry.RESOURCE_TYPES.")
+    type = models.SmallIntegerField(
+        help_text="Position of the resource's type in fhir.registry.RESOURCE_TYPES."
+    )
     date = models.BigIntegerField()
     resource_id = models.BigIntegerField()

@@ -5,51 +5,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('fhir', '0001_initial'),
+        ("fhir", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExportJob',
+            name="ExportJob",
             fields=[
-                ('id', models.CharField(help_text='Random: a part of the address.', max_length=32, primary_key=True, serialize=False)),
-                ('client', models.CharField(max_length=255)),
-                ('subject', models.CharField(max_length=255)),
-                ('ticket', models.CharField(max_length=255)),
-                ('request', models.TextField(help_text='The URL that started it.')),
-                ('level', models.CharField(choices=[('system', 'System'), ('patient', 'Patient'), ('group', 'Group')], max_length=7)),
-                ('group', models.CharField(blank=True, max_length=64)),
-                ('patients', models.JSONField(default=list, help_text='Ids, where the request names patients.')),
-                ('types', models.JSONField(default=list)),
-                ('since', models.BigIntegerField(default=0)),
-                ('reach', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('complete', 'Complete'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
-                ('task', models.CharField(blank=True, help_text="The task's id in the queue.", max_length=64)),
-                ('attempt', models.IntegerField(default=1)),
-                ('created', models.BigIntegerField()),
-                ('beat', models.BigIntegerField(help_text='When a worker last gave a sign of life.')),
-                ('expires', models.BigIntegerField()),
-                ('transaction_time', models.BigIntegerField(default=0)),
-                ('total', models.BigIntegerField(default=0)),
-                ('done', models.BigIntegerField(default=0)),
-                ('reason', models.TextField(blank=True, help_text='Why it failed.')),
+                (
+                    "id",
+                    models.CharField(
+                        help_text="Random: a part of the address.",
+                        max_length=32,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("client", models.CharField(max_length=255)),
+                ("subject", models.CharField(max_length=255)),
+                ("ticket", models.CharField(max_length=255)),
+                ("request", models.TextField(help_text="The URL that started it.")),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("system", "System"), ("patient", "Patient"), ("group", "Group")],
+                        max_length=7,
+                    ),
+                ),
+                ("group", models.CharField(blank=True, max_length=64)),
+                (
+                    "patients",
+                    models.JSONField(default=list, help_text="Ids, where the request names patients."),
+                ),
+                ("types", models.JSONField(default=list)),
+                ("since", models.BigIntegerField(default=0)),
+                ("reach", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("complete", "Complete"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "task",
+                    models.CharField(blank=True, help_text="The task's id in the queue.", max_length=64),
+                ),
+                ("attempt", models.IntegerField(default=1)),
+                ("created", models.BigIntegerField()),
+                ("beat", models.BigIntegerField(help_text="When a worker last gave a sign of life.")),
+                ("expires", models.BigIntegerField()),
+                ("transaction_time", models.BigIntegerField(default=0)),
+                ("total", models.BigIntegerField(default=0)),
+                ("done", models.BigIntegerField(default=0)),
+                ("reason", models.TextField(blank=True, help_text="Why it failed.")),
             ],
             options={
-                'indexes': [models.Index(fields=['client', 'subject'], name='fhir_export_owner'), models.Index(fields=['expires'], name='fhir_export_expires')],
+                "indexes": [
+                    models.Index(fields=["client", "subject"], name="fhir_export_owner"),
+                    models.Index(fields=["expires"], name="fhir_export_expires"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ExportFile',
+            name="ExportFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=32, unique=True)),
-                ('attempt', models.IntegerField()),
-                ('kind', models.CharField(choices=[('output', 'Output'), ('deleted', 'Deleted')], max_length=7)),
-                ('type', models.CharField(max_length=40)),
-                ('count', models.BigIntegerField()),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='fhir.exportjob')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=32, unique=True)),
+                ("attempt", models.IntegerField()),
+                (
+                    "kind",
+                    models.CharField(choices=[("output", "Output"), ("deleted", "Deleted")], max_length=7),
+                ),
+                ("type", models.CharField(max_length=40)),
+                ("count", models.BigIntegerField()),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="files", to="fhir.exportjob"
+                    ),
+                ),
             ],
         ),
     ]

@@ -6,28 +6,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='LaunchContext',
+            name="LaunchContext",
             fields=[
-                ('id', models.CharField(default=launch.models.new_launch_id, editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('patient', models.CharField(blank=True, max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9\\-.]{1,64}\\Z', "Write the id of a resource: letters, digits, '-' and '.'.")])),
-                ('encounter', models.CharField(blank=True, max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9\\-.]{1,64}\\Z', "Write the id of a resource: letters, digits, '-' and '.'.")])),
-                ('fhir_context', models.JSONField(blank=True, default=list)),
-                ('need_patient_banner', models.BooleanField(default=True)),
-                ('intent', models.CharField(blank=True, max_length=255)),
-                ('smart_style_url', models.URLField(blank=True, max_length=500)),
-                ('tenant', models.CharField(blank=True, max_length=255)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expires', models.DateTimeField(help_text='After this moment an unclaimed launch is refused.')),
-                ('claimed_by', models.CharField(blank=True, editable=False, help_text='The authorization request that uses this launch.', max_length=64)),
-                ('claimed_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "id",
+                    models.CharField(
+                        default=launch.models.new_launch_id,
+                        editable=False,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.CharField(
+                        blank=True,
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9\\-.]{1,64}\\Z",
+                                "Write the id of a resource: letters, digits, '-' and '.'.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "encounter",
+                    models.CharField(
+                        blank=True,
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9\\-.]{1,64}\\Z",
+                                "Write the id of a resource: letters, digits, '-' and '.'.",
+                            )
+                        ],
+                    ),
+                ),
+                ("fhir_context", models.JSONField(blank=True, default=list)),
+                ("need_patient_banner", models.BooleanField(default=True)),
+                ("intent", models.CharField(blank=True, max_length=255)),
+                ("smart_style_url", models.URLField(blank=True, max_length=500)),
+                ("tenant", models.CharField(blank=True, max_length=255)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "expires",
+                    models.DateTimeField(help_text="After this moment an unclaimed launch is refused."),
+                ),
+                (
+                    "claimed_by",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The authorization request that uses this launch.",
+                        max_length=64,
+                    ),
+                ),
+                ("claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
         ),
     ]

@@ -6,33 +6,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('launch', '0001_initial'),
+        ("launch", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         migrations.swappable_dependency(settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='launchcontext',
-            name='application',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='launch_contexts', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
+            model_name="launchcontext",
+            name="application",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="launch_contexts",
+                to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='launchcontext',
-            name='created_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="launchcontext",
+            name="created_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='launchcontext',
-            name='user',
-            field=models.ForeignKey(help_text='The only person who may use this launch.', on_delete=django.db.models.deletion.CASCADE, related_name='launch_contexts', to=settings.AUTH_USER_MODEL),
+            model_name="launchcontext",
+            name="user",
+            field=models.ForeignKey(
+                help_text="The only person who may use this launch.",
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="launch_contexts",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddIndex(
-            model_name='launchcontext',
-            index=models.Index(fields=['expires'], name='launch_expires'),
+            model_name="launchcontext",
+            index=models.Index(fields=["expires"], name="launch_expires"),
         ),
     ]

@@ -11,264 +11,843 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('launch', '0001_initial'),
+        ("launch", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Scope',
+            name="Scope",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pattern', models.CharField(help_text='A scope, such as patient/*.cruds, launch/patient or openid.', max_length=255, unique=True)),
-                ('description', models.CharField(blank=True, help_text='Plain words for the consent page.', max_length=255)),
-                ('enabled', models.BooleanField(default=True, help_text='Switching off stops new grants and narrows living tokens at their next request.')),
-                ('advertised', models.BooleanField(default=True, help_text='Listed in scopes_supported.')),
-                ('sensitive', models.BooleanField(default=False, help_text='Marked on the consent page and in the client form.')),
-                ('default', models.BooleanField(default=False, verbose_name='offered to new clients')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "pattern",
+                    models.CharField(
+                        help_text="A scope, such as patient/*.cruds, launch/patient or openid.",
+                        max_length=255,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True, help_text="Plain words for the consent page.", max_length=255
+                    ),
+                ),
+                (
+                    "enabled",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Switching off stops new grants and narrows living tokens at their next request.",
+                    ),
+                ),
+                ("advertised", models.BooleanField(default=True, help_text="Listed in scopes_supported.")),
+                (
+                    "sensitive",
+                    models.BooleanField(
+                        default=False, help_text="Marked on the consent page and in the client form."
+                    ),
+                ),
+                ("default", models.BooleanField(default=False, verbose_name="offered to new clients")),
             ],
             options={
-                'ordering': ['pattern'],
+                "ordering": ["pattern"],
             },
         ),
         migrations.CreateModel(
-            name='SigningKey',
+            name="SigningKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kid', models.CharField(editable=False, max_length=64, unique=True, verbose_name='key id')),
-                ('algorithm', models.CharField(choices=[('ES256', 'ES256'), ('RS256', 'RS256')], max_length=8)),
-                ('status', models.CharField(choices=[('published', 'Published, will sign later'), ('active', 'Signing'), ('retired', 'Retired, still verifies'), ('withdrawn', 'Withdrawn')], db_index=True, default='published', max_length=10)),
-                ('public_jwk', models.JSONField(editable=False)),
-                ('private_key_encrypted', models.BinaryField()),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('activated', models.DateTimeField(blank=True, null=True)),
-                ('retired', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kid", models.CharField(editable=False, max_length=64, unique=True, verbose_name="key id")),
+                (
+                    "algorithm",
+                    models.CharField(choices=[("ES256", "ES256"), ("RS256", "RS256")], max_length=8),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("published", "Published, will sign later"),
+                            ("active", "Signing"),
+                            ("retired", "Retired, still verifies"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        db_index=True,
+                        default="published",
+                        max_length=10,
+                    ),
+                ),
+                ("public_jwk", models.JSONField(editable=False)),
+                ("private_key_encrypted", models.BinaryField()),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("activated", models.DateTimeField(blank=True, null=True)),
+                ("retired", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Application',
+            name="Application",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('client_id', models.CharField(db_index=True, default=oauth2_provider.generators.generate_client_id, max_length=255, unique=True, verbose_name='client ID')),
-                ('redirect_uris', models.TextField(blank=True, help_text='Allowed URIs list, space separated', verbose_name='redirect URIs')),
-                ('post_logout_redirect_uris', models.TextField(blank=True, default='', help_text='Allowed Post Logout URIs list, space separated', verbose_name='post logout redirect URIs')),
-                ('client_type', models.CharField(choices=[('confidential', 'Confidential'), ('public', 'Public')], max_length=32, verbose_name='client type')),
-                ('authorization_grant_type', models.CharField(choices=[('authorization-code', 'Authorization code'), ('urn:ietf:params:oauth:grant-type:device_code', 'Device Code'), ('implicit', 'Implicit'), ('password', 'Resource owner password-based'), ('client-credentials', 'Client credentials'), ('openid-hybrid', 'OpenID connect hybrid')], max_length=44, verbose_name='authorization grant type')),
-                ('hash_client_secret', models.BooleanField(default=True, verbose_name='hash client secret')),
-                ('name', models.CharField(blank=True, max_length=255, verbose_name='name')),
-                ('skip_authorization', models.BooleanField(default=False, verbose_name='skip authorization')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('algorithm', models.CharField(blank=True, choices=[('', 'No OIDC support'), ('RS256', 'RSA with SHA-2 256'), ('HS256', 'HMAC with SHA-2 256')], default='', max_length=5, verbose_name='algorithm')),
-                ('allowed_origins', models.TextField(blank=True, default='', help_text='Allowed origins list to enable CORS, space separated', verbose_name='allowed origins')),
-                ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
-                ('cimd_expires_at', models.DateTimeField(blank=True, default=None, help_text='When the cached Client ID Metadata Document should be re-fetched', null=True, verbose_name='CIMD expires at')),
-                ('client_secret', models.CharField(blank=True, default='', editable=False, max_length=255)),
-                ('status', models.CharField(choices=[('draft', 'Draft: cannot be used yet'), ('live', 'Live'), ('suspended', 'Suspended: every token is dead'), ('retired', 'Retired: gone for good')], db_index=True, default='draft', max_length=10)),
-                ('application_type', models.CharField(choices=[('web', 'Web app with a server of its own'), ('browser', 'Browser app (HTML and JavaScript only)'), ('native', 'Native app on a phone or desktop'), ('backend', 'Backend service, no person present')], default='browser', max_length=10)),
-                ('token_endpoint_auth_method', models.CharField(choices=[('none', 'None: a public client'), ('client_secret_basic', 'Secret, sent by HTTP Basic'), ('client_secret_post', 'Secret, sent in the body')], default='none', max_length=24)),
-                ('description', models.TextField(blank=True, help_text='One or two sentences for the gallery and the consent page.')),
-                ('publisher', models.CharField(blank=True, max_length=255)),
-                ('logo_uri', models.URLField(blank=True)),
-                ('client_uri', models.URLField(blank=True, help_text="The app's home page.")),
-                ('policy_uri', models.URLField(blank=True, help_text='Where the app says how it treats data.')),
-                ('tos_uri', models.URLField(blank=True, verbose_name='terms of service')),
-                ('contacts', models.JSONField(blank=True, default=list, help_text='E-mail addresses of the people responsible.')),
-                ('software_id', models.CharField(blank=True, db_index=True, max_length=255)),
-                ('launch_url', models.URLField(blank=True, help_text='Where the portal opens the app with `iss` and `launch`.', max_length=500)),
-                ('grant_types', models.JSONField(blank=True, default=list, help_text='authorization_code, refresh_token; empty: both.')),
-                ('scope', models.TextField(blank=True, help_text='What the app may ask for, separated by spaces.')),
-                ('auto_approved_scope', models.TextField(blank=True, help_text='Granted without being shown on the consent page, separated by spaces.')),
-                ('consent_policy', models.CharField(choices=[('remember', "Remember a person's consent, ask again only for more"), ('always', 'Always ask')], default='remember', max_length=10)),
-                ('introspection', models.CharField(choices=[('none', 'None'), ('own', 'Its own tokens'), ('any', "Every client's tokens")], default='none', max_length=4)),
-                ('access_token_seconds', models.PositiveIntegerField(blank=True, help_text="Life of an access token in seconds, 300 to 3600; empty: the server's default.", null=True)),
-                ('refresh_token_seconds', models.PositiveIntegerField(blank=True, help_text="Life of a refresh token in seconds; empty: the server's default.", null=True)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "client_id",
+                    models.CharField(
+                        db_index=True,
+                        default=oauth2_provider.generators.generate_client_id,
+                        max_length=255,
+                        unique=True,
+                        verbose_name="client ID",
+                    ),
+                ),
+                (
+                    "redirect_uris",
+                    models.TextField(
+                        blank=True,
+                        help_text="Allowed URIs list, space separated",
+                        verbose_name="redirect URIs",
+                    ),
+                ),
+                (
+                    "post_logout_redirect_uris",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="Allowed Post Logout URIs list, space separated",
+                        verbose_name="post logout redirect URIs",
+                    ),
+                ),
+                (
+                    "client_type",
+                    models.CharField(
+                        choices=[("confidential", "Confidential"), ("public", "Public")],
+                        max_length=32,
+                        verbose_name="client type",
+                    ),
+                ),
+                (
+                    "authorization_grant_type",
+                    models.CharField(
+                        choices=[
+                            ("authorization-code", "Authorization code"),
+                            ("urn:ietf:params:oauth:grant-type:device_code", "Device Code"),
+                            ("implicit", "Implicit"),
+                            ("password", "Resource owner password-based"),
+                            ("client-credentials", "Client credentials"),
+                            ("openid-hybrid", "OpenID connect hybrid"),
+                        ],
+                        max_length=44,
+                        verbose_name="authorization grant type",
+                    ),
+                ),
+                ("hash_client_secret", models.BooleanField(default=True, verbose_name="hash client secret")),
+                ("name", models.CharField(blank=True, max_length=255, verbose_name="name")),
+                ("skip_authorization", models.BooleanField(default=False, verbose_name="skip authorization")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated", models.DateTimeField(auto_now=True, verbose_name="updated")),
+                (
+                    "algorithm",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "No OIDC support"),
+                            ("RS256", "RSA with SHA-2 256"),
+                            ("HS256", "HMAC with SHA-2 256"),
+                        ],
+                        default="",
+                        max_length=5,
+                        verbose_name="algorithm",
+                    ),
+                ),
+                (
+                    "allowed_origins",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="Allowed origins list to enable CORS, space separated",
+                        verbose_name="allowed origins",
+                    ),
+                ),
+                (
+                    "registration_source",
+                    models.CharField(
+                        choices=[
+                            ("manual", "Manual"),
+                            ("dcr", "Dynamic Client Registration"),
+                            ("cimd", "Client ID Metadata Document"),
+                        ],
+                        default="manual",
+                        help_text="How this application was registered (manual, DCR per RFC 7591, or CIMD)",
+                        max_length=32,
+                        verbose_name="registration source",
+                    ),
+                ),
+                (
+                    "cimd_expires_at",
+                    models.DateTimeField(
+                        blank=True,
+                        default=None,
+                        help_text="When the cached Client ID Metadata Document should be re-fetched",
+                        null=True,
+                        verbose_name="CIMD expires at",
+                    ),
+                ),
+                ("client_secret", models.CharField(blank=True, default="", editable=False, max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft: cannot be used yet"),
+                            ("live", "Live"),
+                            ("suspended", "Suspended: every token is dead"),
+                            ("retired", "Retired: gone for good"),
+                        ],
+                        db_index=True,
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "application_type",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web app with a server of its own"),
+                            ("browser", "Browser app (HTML and JavaScript only)"),
+                            ("native", "Native app on a phone or desktop"),
+                            ("backend", "Backend service, no person present"),
+                        ],
+                        default="browser",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "token_endpoint_auth_method",
+                    models.CharField(
+                        choices=[
+                            ("none", "None: a public client"),
+                            ("client_secret_basic", "Secret, sent by HTTP Basic"),
+                            ("client_secret_post", "Secret, sent in the body"),
+                        ],
+                        default="none",
+                        max_length=24,
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        blank=True, help_text="One or two sentences for the gallery and the consent page."
+                    ),
+                ),
+                ("publisher", models.CharField(blank=True, max_length=255)),
+                ("logo_uri", models.URLField(blank=True)),
+                ("client_uri", models.URLField(blank=True, help_text="The app's home page.")),
+                (
+                    "policy_uri",
+                    models.URLField(blank=True, help_text="Where the app says how it treats data."),
+                ),
+                ("tos_uri", models.URLField(blank=True, verbose_name="terms of service")),
+                (
+                    "contacts",
+                    models.JSONField(
+                        blank=True, default=list, help_text="E-mail addresses of the people responsible."
+                    ),
+                ),
+                ("software_id", models.CharField(blank=True, db_index=True, max_length=255)),
+                (
+                    "launch_url",
+                    models.URLField(
+                        blank=True,
+                        help_text="Where the portal opens the app with `iss` and `launch`.",
+                        max_length=500,
+                    ),
+                ),
+                (
+                    "grant_types",
+                    models.JSONField(
+                        blank=True, default=list, help_text="authorization_code, refresh_token; empty: both."
+                    ),
+                ),
+                (
+                    "scope",
+                    models.TextField(blank=True, help_text="What the app may ask for, separated by spaces."),
+                ),
+                (
+                    "auto_approved_scope",
+                    models.TextField(
+                        blank=True,
+                        help_text="Granted without being shown on the consent page, separated by spaces.",
+                    ),
+                ),
+                (
+                    "consent_policy",
+                    models.CharField(
+                        choices=[
+                            ("remember", "Remember a person's consent, ask again only for more"),
+                            ("always", "Always ask"),
+                        ],
+                        default="remember",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "introspection",
+                    models.CharField(
+                        choices=[
+                            ("none", "None"),
+                            ("own", "Its own tokens"),
+                            ("any", "Every client's tokens"),
+                        ],
+                        default="none",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "access_token_seconds",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Life of an access token in seconds, 300 to 3600; empty: the server's default.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "refresh_token_seconds",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Life of a refresh token in seconds; empty: the server's default.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="%(app_label)s_%(class)s",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'client',
-                'abstract': False,
-                'swappable': 'OAUTH2_PROVIDER_APPLICATION_MODEL',
+                "verbose_name": "client",
+                "abstract": False,
+                "swappable": "OAUTH2_PROVIDER_APPLICATION_MODEL",
             },
         ),
         migrations.CreateModel(
-            name='IDToken',
+            name="IDToken",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('jti', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='JWT Token ID')),
-                ('expires', models.DateTimeField(verbose_name='expires')),
-                ('scope', models.TextField(blank=True, verbose_name='scope')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('application', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "jti",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, unique=True, verbose_name="JWT Token ID"
+                    ),
+                ),
+                ("expires", models.DateTimeField(verbose_name="expires")),
+                ("scope", models.TextField(blank=True, verbose_name="scope")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated", models.DateTimeField(auto_now=True, verbose_name="updated")),
+                (
+                    "application",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                        verbose_name="application",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="%(app_label)s_%(class)s",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'swappable': 'OAUTH2_PROVIDER_ID_TOKEN_MODEL',
+                "abstract": False,
+                "swappable": "OAUTH2_PROVIDER_ID_TOKEN_MODEL",
             },
         ),
         migrations.CreateModel(
-            name='AccessToken',
+            name="AccessToken",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('token', models.TextField(verbose_name='token')),
-                ('token_checksum', oauth2_provider.models.TokenChecksumField(db_index=True, max_length=64, unique=True, verbose_name='token checksum')),
-                ('expires', models.DateTimeField(verbose_name='expires')),
-                ('scope', models.TextField(blank=True, verbose_name='scope')),
-                ('resource', oauth2_provider.models.ResourceJSONField(blank=True, default=list, verbose_name='resource')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('auth_time', models.DateTimeField(blank=True, help_text='When the person signed in.', null=True)),
-                ('session_digest', models.CharField(blank=True, help_text='For online_access: SHA-256 of the session that keeps it alive.', max_length=64)),
-                ('session_expires', models.DateTimeField(blank=True, help_text='For online_access: when that session ends at the latest.', null=True)),
-                ('jti', models.CharField(editable=False, max_length=64, unique=True)),
-                ('token_family', models.UUIDField(db_index=True, editable=False, null=True)),
-                ('revoked', models.DateTimeField(blank=True, null=True)),
-                ('launch_context', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='launch.launchcontext')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('application', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
-                ('id_token', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='access_token', to=settings.OAUTH2_PROVIDER_ID_TOKEN_MODEL, verbose_name='ID token')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("token", models.TextField(verbose_name="token")),
+                (
+                    "token_checksum",
+                    oauth2_provider.models.TokenChecksumField(
+                        db_index=True, max_length=64, unique=True, verbose_name="token checksum"
+                    ),
+                ),
+                ("expires", models.DateTimeField(verbose_name="expires")),
+                ("scope", models.TextField(blank=True, verbose_name="scope")),
+                (
+                    "resource",
+                    oauth2_provider.models.ResourceJSONField(
+                        blank=True, default=list, verbose_name="resource"
+                    ),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated", models.DateTimeField(auto_now=True, verbose_name="updated")),
+                (
+                    "auth_time",
+                    models.DateTimeField(blank=True, help_text="When the person signed in.", null=True),
+                ),
+                (
+                    "session_digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="For online_access: SHA-256 of the session that keeps it alive.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "session_expires",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="For online_access: when that session ends at the latest.",
+                        null=True,
+                    ),
+                ),
+                ("jti", models.CharField(editable=False, max_length=64, unique=True)),
+                ("token_family", models.UUIDField(db_index=True, editable=False, null=True)),
+                ("revoked", models.DateTimeField(blank=True, null=True)),
+                (
+                    "launch_context",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="launch.launchcontext",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="%(app_label)s_%(class)s",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "application",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                        verbose_name="application",
+                    ),
+                ),
+                (
+                    "id_token",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access_token",
+                        to=settings.OAUTH2_PROVIDER_ID_TOKEN_MODEL,
+                        verbose_name="ID token",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'swappable': 'OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL',
+                "abstract": False,
+                "swappable": "OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL",
             },
         ),
         migrations.CreateModel(
-            name='RefreshToken',
+            name="RefreshToken",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('token', models.TextField(verbose_name='token')),
-                ('token_checksum', oauth2_provider.models.TokenChecksumField(max_length=64, verbose_name='token checksum')),
-                ('token_family', models.UUIDField(blank=True, editable=False, null=True, verbose_name='token family')),
-                ('resource', oauth2_provider.models.ResourceJSONField(blank=True, default=list, verbose_name='resource')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('revoked', models.DateTimeField(null=True, verbose_name='revoked')),
-                ('auth_time', models.DateTimeField(blank=True, help_text='When the person signed in.', null=True)),
-                ('session_digest', models.CharField(blank=True, help_text='For online_access: SHA-256 of the session that keeps it alive.', max_length=64)),
-                ('session_expires', models.DateTimeField(blank=True, help_text='For online_access: when that session ends at the latest.', null=True)),
-                ('expires', models.DateTimeField(blank=True, null=True)),
-                ('scope', models.TextField(blank=True)),
-                ('access_token', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refresh_token', to=settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL, verbose_name='access token')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
-                ('launch_context', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='launch.launchcontext')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("token", models.TextField(verbose_name="token")),
+                (
+                    "token_checksum",
+                    oauth2_provider.models.TokenChecksumField(max_length=64, verbose_name="token checksum"),
+                ),
+                (
+                    "token_family",
+                    models.UUIDField(blank=True, editable=False, null=True, verbose_name="token family"),
+                ),
+                (
+                    "resource",
+                    oauth2_provider.models.ResourceJSONField(
+                        blank=True, default=list, verbose_name="resource"
+                    ),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated", models.DateTimeField(auto_now=True, verbose_name="updated")),
+                ("revoked", models.DateTimeField(null=True, verbose_name="revoked")),
+                (
+                    "auth_time",
+                    models.DateTimeField(blank=True, help_text="When the person signed in.", null=True),
+                ),
+                (
+                    "session_digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="For online_access: SHA-256 of the session that keeps it alive.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "session_expires",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="For online_access: when that session ends at the latest.",
+                        null=True,
+                    ),
+                ),
+                ("expires", models.DateTimeField(blank=True, null=True)),
+                ("scope", models.TextField(blank=True)),
+                (
+                    "access_token",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="refresh_token",
+                        to=settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL,
+                        verbose_name="access token",
+                    ),
+                ),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                        verbose_name="application",
+                    ),
+                ),
+                (
+                    "launch_context",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="launch.launchcontext",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="%(app_label)s_%(class)s",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'swappable': 'OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL',
+                "abstract": False,
+                "swappable": "OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL",
             },
         ),
         migrations.AddField(
-            model_name='accesstoken',
-            name='source_refresh_token',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refreshed_access_token', to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, verbose_name='source refresh token'),
+            model_name="accesstoken",
+            name="source_refresh_token",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="refreshed_access_token",
+                to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL,
+                verbose_name="source refresh token",
+            ),
         ),
         migrations.CreateModel(
-            name='ClientSecret',
+            name="ClientSecret",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(editable=False, max_length=128)),
-                ('description', models.CharField(blank=True, max_length=255)),
-                ('starts', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ends', models.DateTimeField(blank=True, null=True)),
-                ('last_used', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(editable=False, max_length=128)),
+                ("description", models.CharField(blank=True, max_length=255)),
+                ("starts", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ends", models.DateTimeField(blank=True, null=True)),
+                ("last_used", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="secrets",
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('patient', models.CharField(blank=True, max_length=64)),
-                ('scope', models.TextField()),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('updated', models.DateTimeField(auto_now=True)),
-                ('expires', models.DateTimeField(blank=True, null=True)),
-                ('withdrawn', models.DateTimeField(blank=True, null=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("patient", models.CharField(blank=True, max_length=64)),
+                ("scope", models.TextField()),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("updated", models.DateTimeField(auto_now=True)),
+                ("expires", models.DateTimeField(blank=True, null=True)),
+                ("withdrawn", models.DateTimeField(blank=True, null=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='refreshtoken',
-            name='consent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='oauth.consent'),
+            model_name="refreshtoken",
+            name="consent",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="oauth.consent",
+            ),
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('expires', models.DateTimeField(verbose_name='expires')),
-                ('redirect_uri', models.TextField(verbose_name='redirect URI')),
-                ('scope', models.TextField(blank=True, verbose_name='scope')),
-                ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('code_challenge', models.CharField(blank=True, default='', max_length=128, verbose_name='code challenge')),
-                ('code_challenge_method', models.CharField(blank=True, choices=[('plain', 'plain'), ('S256', 'S256')], default='', max_length=10, verbose_name='code challenge method')),
-                ('claims', models.TextField(blank=True, verbose_name='claims')),
-                ('resource', oauth2_provider.models.ResourceJSONField(blank=True, default=list, verbose_name='resource')),
-                ('auth_time', models.DateTimeField(blank=True, help_text='When the person signed in.', null=True)),
-                ('session_digest', models.CharField(blank=True, help_text='For online_access: SHA-256 of the session that keeps it alive.', max_length=64)),
-                ('session_expires', models.DateTimeField(blank=True, help_text='For online_access: when that session ends at the latest.', null=True)),
-                ('code', models.CharField(help_text='SHA-256 of the code, in hexadecimal digits.', max_length=64, unique=True)),
-                ('nonce', models.TextField(blank=True, default='')),
-                ('token_family', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('used', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
-                ('launch_context', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='launch.launchcontext')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('consent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='oauth.consent')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("expires", models.DateTimeField(verbose_name="expires")),
+                ("redirect_uri", models.TextField(verbose_name="redirect URI")),
+                ("scope", models.TextField(blank=True, verbose_name="scope")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated", models.DateTimeField(auto_now=True, verbose_name="updated")),
+                (
+                    "code_challenge",
+                    models.CharField(blank=True, default="", max_length=128, verbose_name="code challenge"),
+                ),
+                (
+                    "code_challenge_method",
+                    models.CharField(
+                        blank=True,
+                        choices=[("plain", "plain"), ("S256", "S256")],
+                        default="",
+                        max_length=10,
+                        verbose_name="code challenge method",
+                    ),
+                ),
+                ("claims", models.TextField(blank=True, verbose_name="claims")),
+                (
+                    "resource",
+                    oauth2_provider.models.ResourceJSONField(
+                        blank=True, default=list, verbose_name="resource"
+                    ),
+                ),
+                (
+                    "auth_time",
+                    models.DateTimeField(blank=True, help_text="When the person signed in.", null=True),
+                ),
+                (
+                    "session_digest",
+                    models.CharField(
+                        blank=True,
+                        help_text="For online_access: SHA-256 of the session that keeps it alive.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "session_expires",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="For online_access: when that session ends at the latest.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        help_text="SHA-256 of the code, in hexadecimal digits.", max_length=64, unique=True
+                    ),
+                ),
+                ("nonce", models.TextField(blank=True, default="")),
+                ("token_family", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                ("used", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                        verbose_name="application",
+                    ),
+                ),
+                (
+                    "launch_context",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="launch.launchcontext",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="%(app_label)s_%(class)s",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "consent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="oauth.consent",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'swappable': 'OAUTH2_PROVIDER_GRANT_MODEL',
+                "abstract": False,
+                "swappable": "OAUTH2_PROVIDER_GRANT_MODEL",
             },
         ),
         migrations.AddField(
-            model_name='accesstoken',
-            name='consent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='oauth.consent'),
+            model_name="accesstoken",
+            name="consent",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="oauth.consent",
+            ),
         ),
         migrations.CreateModel(
-            name='AuthorizationRequest',
+            name="AuthorizationRequest",
             fields=[
-                ('id', models.CharField(default=oauth.models.authorization_request.new_request_id, editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('session_digest', models.CharField(help_text='SHA-256 of the browser binding kept in its session.', max_length=64)),
-                ('parameters', models.JSONField(help_text='The request as it came: redirect_uri, state, scope, aud, code_challenge …')),
-                ('scope', models.TextField(help_text='The asked scopes, narrowed to what the client may ask.')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expires', models.DateTimeField()),
-                ('sign_in_shown', models.BooleanField(default=False, help_text='The last page that the person saw was the sign-in page.')),
-                ('finished', models.DateTimeField(blank=True, help_text='When a code was given or the person declined.', null=True)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
-                ('launch_context', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='authorization_requests', to='launch.launchcontext')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.CharField(
+                        default=oauth.models.authorization_request.new_request_id,
+                        editable=False,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "session_digest",
+                    models.CharField(
+                        help_text="SHA-256 of the browser binding kept in its session.", max_length=64
+                    ),
+                ),
+                (
+                    "parameters",
+                    models.JSONField(
+                        help_text="The request as it came: redirect_uri, state, scope, aud, code_challenge …"
+                    ),
+                ),
+                (
+                    "scope",
+                    models.TextField(help_text="The asked scopes, narrowed to what the client may ask."),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("expires", models.DateTimeField()),
+                (
+                    "sign_in_shown",
+                    models.BooleanField(
+                        default=False, help_text="The last page that the person saw was the sign-in page."
+                    ),
+                ),
+                (
+                    "finished",
+                    models.DateTimeField(
+                        blank=True, help_text="When a code was given or the person declined.", null=True
+                    ),
+                ),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                    ),
+                ),
+                (
+                    "launch_context",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="authorization_requests",
+                        to="launch.launchcontext",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['expires'], name='authreq_expires')],
+                "indexes": [models.Index(fields=["expires"], name="authreq_expires")],
             },
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['application', 'user', 'patient'], name='consent_lookup'),
+            model_name="consent",
+            index=models.Index(fields=["application", "user", "patient"], name="consent_lookup"),
         ),
         migrations.AddIndex(
-            model_name='refreshtoken',
-            index=models.Index(fields=['token_family'], name='oauth_refre_token_f_9588eb_idx'),
+            model_name="refreshtoken",
+            index=models.Index(fields=["token_family"], name="oauth_refre_token_f_9588eb_idx"),
         ),
         migrations.AlterUniqueTogether(
-            name='refreshtoken',
-            unique_together={('token_checksum', 'revoked')},
+            name="refreshtoken",
+            unique_together={("token_checksum", "revoked")},
         ),
         migrations.AddIndex(
-            model_name='accesstoken',
-            index=models.Index(fields=['expires'], name='access_expires'),
+            model_name="accesstoken",
+            index=models.Index(fields=["expires"], name="access_expires"),
         ),
     ]
