@@ -107,7 +107,7 @@ def _rows(access: Access, types: tuple[str, ...], window: Window, limit: int) ->
         cursor.execute(
             "SELECT g.alive, h.*, CASE WHEN h.deleted THEN (SELECT e.text FROM fhir_resourceversion e "  # noqa: S608
             "WHERE e.resource_id = h.id AND e.version = h.version - 1) END AS ended "
-            f"FROM (SELECT {alive.sql} AS alive) g LEFT JOIN (SELECT {_COLUMNS} FROM ({union}) a "
+            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN (SELECT {_COLUMNS} FROM ({union}) a "
             f"ORDER BY last_updated DESC, id DESC, version DESC LIMIT {limit}) h ON g.alive "
             "ORDER BY h.last_updated DESC, h.id DESC, h.version DESC",
             (*alive.params, *(value for part in parts for value in part.params)),
