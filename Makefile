@@ -12,7 +12,7 @@ DEV_READY := $(VENV)/.dev-$(firstword $(shell cat requirements.txt requirements-
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
-LOCAL := env DEBUG=1 SITE_URL=http://localhost:$(PORT)
+LOCAL := env DEVELOPMENT=1 SITE_URL=http://localhost:$(PORT)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock clean

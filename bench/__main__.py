@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
 def _run(directory: Path, url: str, arguments: argparse.Namespace) -> tuple[list[Line], str]:
     port = postgres_server.free_port()
     site = f"http://localhost:{port}"
-    # As in production: no DEBUG. What development alone permits is the client's address on localhost.
+    # As in production: no DEVELOPMENT. What development alone permits is the client's address on localhost.
     environment = os.environ | {
         "DATABASE_URL": url,
         "SITE_URL": site,
@@ -75,7 +75,7 @@ def _run(directory: Path, url: str, arguments: argparse.Namespace) -> tuple[list
         "ALLOW_INSECURE_CLIENT_URLS": "1",
         "LOG_LEVEL": "WARNING",
     }
-    environment.pop("DEBUG", None)
+    environment.pop("DEVELOPMENT", None)
     print(f"Loading the data {arguments.size} time(s) ...", flush=True)
     prepare = [sys.executable, "-m", "bench.prepare", str(directory), str(arguments.size)]
     subprocess.run(prepare, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)

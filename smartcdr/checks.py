@@ -17,6 +17,22 @@ def check_site_url_is_https(app_configs: Sequence[AppConfig] | None, **kwargs: A
 
 
 @register(Tags.security, deploy=True)
+def check_development(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Development's default keys are known to everybody."""
+    if not settings.DEVELOPMENT:
+        return []
+    return [Error("DEVELOPMENT must be off in production.", id="smartcdr.E004")]
+
+
+@register(Tags.security, deploy=True)
+def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The rate limits of sign-in hold across all workers only in a cache that they share."""
+    if not settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+        return []
+    return [Error("CACHE_URL must name a cache that all processes share.", id="smartcdr.E005")]
+
+
+@register(Tags.security, deploy=True)
 def check_client_urls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Clients on http or loopback addresses are for development."""
     if not settings.ALLOW_INSECURE_CLIENT_URLS:

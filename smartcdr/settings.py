@@ -14,22 +14,33 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 # --- where we are -------------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if DEBUG else environ.Env.NOTSET).rstrip("/")
+DEVELOPMENT = env.bool("DEVELOPMENT", default=False)
+# Nobody ever sees a technical error page, not even in development: what happened is in the log.
+DEBUG = False
+_site_url = env.str("SITE_URL", default="http://localhost:8000" if DEVELOPMENT else environ.Env.NOTSET)
+SITE_URL = _site_url.rstrip("/")
 FHIR_BASE = f"{SITE_URL}/fhir"
 _site = urlsplit(SITE_URL)
 # http and loopback addresses in clients' URLs: for development only
 # (https://datatracker.ietf.org/doc/html/rfc9700).
-ALLOW_INSECURE_CLIENT_URLS = env.bool("ALLOW_INSECURE_CLIENT_URLS", default=DEBUG)
+ALLOW_INSECURE_CLIENT_URLS = env.bool("ALLOW_INSECURE_CLIENT_URLS", default=DEVELOPMENT)
 ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEBUG else [])]
+    "ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEVELOPMENT else [])]
 )
-SECRET_KEY = env.str("SECRET_KEY", default="development-only-not-secret" if DEBUG else environ.Env.NOTSET)
+SECRET_KEY = env.str(
+    "SECRET_KEY", default="development-only-not-secret" if DEVELOPMENT else environ.Env.NOTSET
+)
 # Fernet keys, newest first: they encrypt the private signing keys at rest.
 KEY_ENCRYPTION_KEYS = env.list(
     "KEY_ENCRYPTION_KEYS",
-    default=["ZGV2ZWxvcG1lbnQtb25seS1ub3Qtc2VjcmV0LWtleSE="] if DEBUG else environ.Env.NOTSET,
+    default=["ZGV2ZWxvcG1lbnQtb25seS1ub3Qtc2VjcmV0LWtleSE="] if DEVELOPMENT else environ.Env.NOTSET,
 )
+
+SILENCED_SYSTEM_CHECKS = [
+    "oauth2_provider.W008",  # native apps on 127.0.0.1 need http; oauth/client_urls.py decides who may use it
+    "security.W008",  # see SECURE_SSL_REDIRECT below
+    "security.W021",  # a browser's preload list is the operator's own decision
+]
 
 # --- the parts ----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -69,7 +69,7 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     port = _two_free_ports()
     with _database(directory, f"smartcdr_demo_{port}") as database_url:
         environment = os.environ | {
-            "DEBUG": "1",
+            "DEVELOPMENT": "1",
             "DJANGO_SETTINGS_MODULE": "smartcdr.settings",
             "SITE_URL": f"http://localhost:{port}",
             "DATABASE_URL": database_url,

@@ -2,13 +2,12 @@
 
 import os
 
-os.environ.setdefault("DEBUG", "1")
+os.environ.setdefault("DEVELOPMENT", "1")
 os.environ.setdefault("SITE_URL", "http://testserver")
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 
 from smartcdr.settings import *  # noqa: F403
 
-DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files are found where they lie: tests do not depend on a collectstatic before.
 WHITENOISE_AUTOREFRESH = True

@@ -90,12 +90,15 @@ def test_every_except_names_what_it_expects() -> None:
     assert too_wide == []
 
 
-def test_only_development_defaults_depend_on_debug() -> None:
+def test_only_settings_checks_and_demo_ask_whether_this_is_development() -> None:
     users = [
         name
         for name, tree in trees()
         if name not in ("smartcdr/settings.py", "smartcdr/checks.py")
-        and any(isinstance(node, ast.Attribute) and node.attr == "DEBUG" for node in ast.walk(tree))
+        and any(
+            isinstance(node, ast.Attribute) and node.attr in ("DEBUG", "DEVELOPMENT")
+            for node in ast.walk(tree)
+        )
     ]
     assert users == ["smartcdr/management/commands/demo.py"]
 

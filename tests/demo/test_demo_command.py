@@ -33,7 +33,7 @@ def few_bundles() -> list[Json]:
 
 @pytest.fixture
 def local(settings: Settings, monkeypatch: pytest.MonkeyPatch, few_bundles: list[Json]) -> None:
-    settings.DEBUG = True
+    settings.DEVELOPMENT = True
     settings.SITE_URL, settings.FHIR_BASE = "http://localhost:8000", "http://localhost:8000/fhir"
     settings.ALLOW_INSECURE_CLIENT_URLS = True
     monkeypatch.setattr("smartcdr.demo.loading.bundles", lambda: iter(few_bundles))
@@ -162,7 +162,7 @@ def test_another_port_moves_the_apps_addresses(settings: Settings, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("DEBUG", False, "passwords everybody knows"),
+        ("DEVELOPMENT", False, "passwords everybody knows"),
         ("SITE_URL", "https://cdr.example.org", "passwords everybody knows"),
         ("SITE_URL", "http://cdr.example.org:8000", "passwords everybody knows"),
         ("SITE_URL", "http://localhost:8010", "make demo PORT=8000"),

@@ -56,7 +56,7 @@ def test_both_servers_answer_and_a_signal_stops_both_cleanly(
 ) -> None:
     port = free_pair()
     environment = os.environ | {
-        "DEBUG": "1",
+        "DEVELOPMENT": "1",
         "SITE_URL": f"http://localhost:{port}",
         "DATABASE_URL": database,
         "DJANGO_SETTINGS_MODULE": "smartcdr.settings",

@@ -69,10 +69,11 @@ def refuse_production(port: int) -> None:
     The demonstration's passwords are known to everybody, so they must never open a real server.
     """
     site = urlsplit(settings.SITE_URL)
-    if not settings.DEBUG or site.scheme != "http" or site.hostname not in _LOOPBACK:
+    if not settings.DEVELOPMENT or site.scheme != "http" or site.hostname not in _LOOPBACK:
         raise CommandError(
-            "The demonstration makes accounts whose passwords everybody knows, so it runs with DEBUG=1 and a "
-            f"SITE_URL such as http://localhost:8000 only; SITE_URL is {settings.SITE_URL}."
+            "The demonstration makes accounts whose passwords everybody knows, so it runs with "
+            "DEVELOPMENT=1 and a SITE_URL such as http://localhost:8000 only; "
+            f"SITE_URL is {settings.SITE_URL}."
         )
     if (site.port or 80) != port:
         raise CommandError(
