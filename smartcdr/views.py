@@ -3,11 +3,17 @@
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.templatetags.static import static
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """Send people to the portal, which asks them to sign in."""
     return redirect("launch:portal")
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for an icon that a document did not name."""
+    return redirect(static("images/mark.svg"), permanent=True)
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

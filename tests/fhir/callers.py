@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,6 +16,29 @@ from fhir.outcome import FhirError
 
 _AUTHENTICATION = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.fhir.callers.CallerAuthentication"]}
 _accesses: dict[str, Access] = {}
+_lock = threading.Lock()
+_requests = 0
+_settings = override_settings(REST_FRAMEWORK=_AUTHENTICATION)
+
+
+@contextmanager
+def _callers_are_known() -> Iterator[None]:
+    """The settings under which callers are known, as long as any thread needs them.
+
+    Threads that each overrode the settings would restore each other's, and leave them behind for good.
+    """
+    global _requests
+    with _lock:
+        if _requests == 0:
+            _settings.enable()
+        _requests += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _requests -= 1
+            if _requests == 0:
+                _settings.disable()
 
 
 class CallerAuthentication:
@@ -61,7 +87,7 @@ class Caller:
         kind = headers.pop("content_type", "application/fhir+json")
         known = {"Authorization": self.header} if self.header else {}
         sent = {**known, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        with override_settings(REST_FRAMEWORK=_AUTHENTICATION):
+        with _callers_are_known():
             return self.client.generic(
                 method, path if path.startswith("/") else f"/fhir/{path}", data, kind, headers=sent
             )
