@@ -19,7 +19,6 @@ RESOURCE_TYPES: tuple[str, ...] = tuple(_TYPES["resources"])
 """The 146 concrete resource types of R4 4.0.1, in alphabetical order, which is fixed."""
 
 ABSTRACT_TYPES: frozenset[str] = frozenset(_TYPES["abstract"])
-COMPLEX_TYPES: frozenset[str] = frozenset(_TYPES["complex"])
 PRIMITIVE_TYPES: frozenset[str] = frozenset(_TYPES["primitive"])
 
 _RESOURCE_SET = frozenset(RESOURCE_TYPES)

@@ -16,7 +16,6 @@ These rows are read and written by fhir.store and fhir.search with SQL of their 
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django.db import models
@@ -70,11 +69,6 @@ class Resource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type}/{self.fhir_id}"
-
-    @property
-    def last_updated_at(self) -> dt.datetime:
-        """`meta.lastUpdated` as a datetime."""
-        return dt.datetime.fromtimestamp(self.last_updated / 1_000_000, tz=dt.UTC)
 
 
 class ResourceVersion(models.Model):

@@ -15,6 +15,20 @@ from accounts.models import Proxy, User
 from launch.models import LaunchContext
 from launch.rights import rights_of
 
+TOLD = frozenset(
+    [
+        "id",
+        "patient",
+        "encounter",
+        "fhir_context",
+        "need_patient_banner",
+        "intent",
+        "smart_style_url",
+        "tenant",
+    ]
+)
+"""The fields of a launch context that `members` reads, for those who fetch no more than it needs."""
+
 
 def make_launch(
     application: Model, user: User, created_by: User | None = None, **context: Any

@@ -5,12 +5,9 @@ from __future__ import annotations
 import secrets
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 
-FHIR_ID = RegexValidator(
-    r"^[A-Za-z0-9\-.]{1,64}\Z", "Write the id of a resource: letters, digits, '-' and '.'."
-)
+from accounts.models import FHIR_ID
 
 
 def new_launch_id() -> str:

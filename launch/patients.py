@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from accounts.models import User
 from fhir import jsontext, store
 from fhir.access import Access, Rule
+from fhir.incoming import is_id
 from fhir.search import engine
 from fhir.search.query import parse
 from launch.rights import rights_of
@@ -19,7 +20,6 @@ from launch.summaries import EncounterSummary, PatientSummary, summarize_encount
 PAGE = 20
 """Patients on a page, and encounters offered."""
 DATE = re.compile(r"(?!0000)\d{4}(-\d{2}){0,2}\Z", re.ASCII)
-FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def encounters_of(user: User, patient: str) -> list[EncounterSummary]:
 
 def has_encounter(user: User, patient: str, encounter: str) -> bool:
     """Whether this encounter is this patient's, and within this person's reach."""
-    if not rights_of(user).reaches(patient) or not FHIR_ID.match(encounter):
+    if not rights_of(user).reaches(patient) or not is_id(encounter):
         return False
     rule = Rule(frozenset({"Encounter"}), frozenset("r"), frozenset({patient}))
     version = store.read(Access(rules=(rule,), subject=str(user.uid)), "Encounter", encounter)
@@ -117,7 +117,7 @@ def _search(
 
 
 def _read(user: User, resource_type: str, fhir_id: str) -> dict[str, Any] | None:
-    version = store.read(viewing_access(user), resource_type, fhir_id) if FHIR_ID.match(fhir_id) else None
+    version = store.read(viewing_access(user), resource_type, fhir_id) if is_id(fhir_id) else None
     if version is None or version.deleted:
         return None
     resource: dict[str, Any] = jsontext.parse(version.text.encode())

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import User
-from launch.context import members
+from launch.context import TOLD, members
 from launch.models import LaunchContext
 from oauth import catalogue
 from oauth.claims import fhir_user_url
@@ -24,21 +24,7 @@ from oauth.token_liveness import alive
 
 _OF_TOKEN = ("application_id", "application__client_id", "scope", "created", "expires")
 _OF_USER = columns(User, frozenset(["id", "uid", "username", "fhir_user"]))
-_OF_CONTEXT = columns(
-    LaunchContext,
-    frozenset(
-        [
-            "id",
-            "patient",
-            "encounter",
-            "fhir_context",
-            "need_patient_banner",
-            "intent",
-            "smart_style_url",
-            "tenant",
-        ]
-    ),
-)
+_OF_CONTEXT = columns(LaunchContext, TOLD)
 
 
 class _Living(NamedTuple):

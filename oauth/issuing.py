@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from launch.context import may_see_patient
+from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Grant, RefreshToken
@@ -100,21 +100,7 @@ _OF_TOKEN = columns(
 _OF_USER = columns(
     User, frozenset(["id", "uid", "username", "first_name", "last_name", "email", "is_active", "fhir_user"])
 )
-_OF_CONTEXT = columns(
-    LaunchContext,
-    frozenset(
-        [
-            "id",
-            "patient",
-            "encounter",
-            "fhir_context",
-            "need_patient_banner",
-            "intent",
-            "smart_style_url",
-            "tenant",
-        ]
-    ),
-)
+_OF_CONTEXT = columns(LaunchContext, TOLD)
 _REFRESH = Prepared(_refresh_query)
 
 
@@ -166,10 +152,16 @@ def _spend(key: int, now: datetime) -> bool:
 
 
 def kill_family(family: uuid.UUID | None) -> None:
-    """Revoke every living token that came of one code."""
+    """Revoke every living token that came of one code. Tokens without a family have no relatives."""
+    if family is None:
+        return
     now = timezone.now()
-    for model in (RefreshToken, AccessToken):
-        model.objects.filter(token_family=family, revoked__isnull=True).update(revoked=now, updated=now)
+    living = RefreshToken.objects.filter(token_family=family, revoked__isnull=True)
+    # A refresh under way holds the token that it spends, so the update waits for it, and cannot see its
+    # successor. While any refresh is under way there is a living one to be seen here, so this ends with none.
+    while living.exists():
+        living.update(revoked=now, updated=now)
+    AccessToken.objects.filter(token_family=family, revoked__isnull=True).update(revoked=now, updated=now)
 
 
 def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:

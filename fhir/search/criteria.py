@@ -60,15 +60,10 @@ Part = Asked | Chained | Pointed
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Rows of one index table: those for which `where` holds.
-
-    `ordered`: the index gives them in the order of (date, resource_id), since all before these columns is
-    fixed. `unique`: a resource has one such row at most.
-    """
+    """Rows of one index table: those for which `where` holds; `unique`: a resource has one such at most."""
 
     table: str
     where: Condition
-    ordered: bool = False
     unique: bool = False
 
 

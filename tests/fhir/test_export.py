@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from fhir.access import Rule
+from fhir.exchange import moment
 from fhir.export.files import path_of as disk_path
 from fhir.export.models import ExportFile, ExportJob
 from fhir.export.running import now
@@ -182,7 +183,7 @@ def test_nothing_is_lost_between_two_exports(exporter: Exporter) -> None:
     )
     assert time < written  # what was written in the last minute will come again
     put(observation("old", "ann", effectiveDateTime="2019-07-01"))
-    changed = Resource.objects.get(type="Observation", fhir_id="old").last_updated_at.isoformat()
+    changed = moment(Resource.objects.get(type="Observation", fhir_id="old").last_updated).isoformat()
     remove("Observation", "gone")
     status = exporter.start("$export", parameters(("_since", changed)))
     work()
@@ -200,7 +201,7 @@ def test_nothing_is_lost_between_two_exports(exporter: Exporter) -> None:
 
 def test_since_leaves_out_unchanged_data_of_patients_but_not_changed_doctors(exporter: Exporter) -> None:
     put({"resourceType": "Practitioner", "id": "doctor", "name": [{"family": "Renamed"}]})
-    changed = Resource.objects.get(type="Practitioner", fhir_id="doctor").last_updated_at.isoformat()
+    changed = moment(Resource.objects.get(type="Practitioner", fhir_id="doctor").last_updated).isoformat()
     body = parameters(("_since", changed))
     assert exporter.exported("Patient/$export", body) == {"Practitioner/doctor"}
 

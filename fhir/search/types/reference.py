@@ -90,9 +90,7 @@ def criterion(asked: Asked) -> Criterion:
     keys = [each for text in asked.values for each in targets(asked, unescape(text))]
     key = digest(parameter.resource_type, parameter.code)
     probes = tuple(
-        Probe(
-            REFERENCES, Condition("x.hash = %s AND x.target = %s", (key, target)), ordered=True, unique=True
-        )
+        Probe(REFERENCES, Condition("x.hash = %s AND x.target = %s", (key, target)), unique=True)
         for target in dict.fromkeys(keys)
     )
     patient = keys[0] if len(keys) == 1 and _names_patient(asked) else NONE

@@ -103,7 +103,6 @@ def equal_to(key: int, stored: str, original: str) -> Probe:
     return Probe(
         STRINGS,
         Condition("x.hash = %s AND x.prefix = %s AND x.exact = %s", (key, stored[:PREFIX], digest(original))),
-        ordered=True,
         unique=True,
     )
 

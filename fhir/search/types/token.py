@@ -127,9 +127,9 @@ def probe(value: str, *within: str) -> Probe:
     token = parts[-1]
     key = digest(*within, token) if token else digest(*within)
     if len(parts) == 1:
-        return Probe(TOKENS, Condition("x.hash = %s", (key,)), ordered=True)
+        return Probe(TOKENS, Condition("x.hash = %s", (key,)))
     system = digest(parts[0]) if parts[0] else NONE
-    return Probe(TOKENS, Condition("x.hash = %s AND x.system = %s", (key, system)), ordered=True, unique=True)
+    return Probe(TOKENS, Condition("x.hash = %s AND x.system = %s", (key, system)), unique=True)
 
 
 def _rank(parameter: SearchParameter) -> int:

@@ -1,0 +1,59 @@
+"""A family of tokens dies whole, also while one of its tokens is being exchanged for the next."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from oauth import issuing
+from oauth.models import AccessToken, RefreshToken
+from tests.oauth.flow import make_client, make_user, run_authorization_code
+
+LIMIT = timedelta(seconds=30)
+
+
+def somebody_waits() -> bool:
+    """Whether a statement on this database waits for somebody else's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        (waiting,) = cursor.fetchone()
+    return bool(waiting)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.requirement("RFC 9700 section 4.14.2")
+def test_a_family_that_dies_during_a_refresh_takes_the_new_tokens_with_it() -> None:
+    client, secret = make_client()
+    run_authorization_code(client, make_user("Patient/p1"), "openid patient/*.rs offline_access", secret)
+    living = RefreshToken.objects.select_related("application").get()
+
+    def kill() -> None:
+        try:
+            issuing.kill_family(living.token_family)
+        finally:
+            connection.close()
+
+    killer = threading.Thread(target=kill)
+    token = {"access_token": "a", "refresh_token": "r", "expires_in": 300, "scope": "openid"}
+    end = timezone.now() + LIMIT
+    with transaction.atomic():
+        issuing.rotate(living, token, uuid.uuid4().hex)
+        killer.start()
+        while not somebody_waits():
+            assert timezone.now() < end, "The end of the family should wait for the refresh."
+    killer.join()
+    assert RefreshToken.objects.filter(revoked__isnull=True).count() == 0
+    assert AccessToken.objects.filter(revoked__isnull=True).count() == 0
+
+
+@pytest.mark.django_db
+def test_tokens_without_a_family_do_not_die_with_one_another() -> None:
+    client, secret = make_client()
+    run_authorization_code(client, make_user("Patient/p1"), "openid patient/*.rs offline_access", secret)
+    RefreshToken.objects.update(token_family=None)
+    issuing.kill_family(None)
+    assert RefreshToken.objects.filter(revoked__isnull=True).count() == 1
