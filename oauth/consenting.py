@@ -27,11 +27,21 @@ class Line:
 
 
 def lines(stored: AuthorizationRequest) -> list[Line]:
-    """What the page shows, in the order asked; scopes approved without asking are left out."""
-    sensitive = _sensitive()
+    """What the page shows, in the order asked; scopes approved without asking are left out.
+
+    The words are the catalogue's own for exactly this scope, else those that its grammar gives.
+    """
+    catalogue = CatalogueLine.objects.values_list("pattern", "description", "sensitive")
+    own_words = {pattern: description for pattern, description, _ in catalogue if description}
+    sensitive = [wide for pattern, _, marked in catalogue if marked and (wide := parse_scope(pattern))]
     approved = parse_scopes(stored.application.auto_approved_scope) or ()
     return [
-        Line(scope.text, _words(scope), _is_optional(scope), any(implies(wide, scope) for wide in sensitive))
+        Line(
+            scope.text,
+            own_words.get(scope.text) or describe(scope),
+            _is_optional(scope),
+            any(implies(wide, scope) for wide in sensitive),
+        )
         for scope in parse_scopes(stored.scope) or ()
         if not any(implies(wide, scope) for wide in approved)
     ]
@@ -113,14 +123,3 @@ def _remembers(client: Application) -> bool:
 
 def _is_optional(scope: Scope) -> bool:
     return scope != _GIVEN and not isinstance(scope, LaunchScope)
-
-
-def _sensitive() -> list[Scope]:
-    patterns = CatalogueLine.objects.filter(sensitive=True).values_list("pattern", flat=True)
-    return [scope for scope in map(parse_scope, patterns) if scope is not None]
-
-
-def _words(scope: Scope) -> str:
-    """The catalogue's own words for exactly this scope, else those that its grammar gives."""
-    line = CatalogueLine.objects.filter(pattern=scope.text).exclude(description="").first()
-    return line.description if line else describe(scope)

@@ -3,7 +3,9 @@
 import html
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from oauth.models import Application, AuthorizationRequest, Consent, Grant, Scope
 from tests.oauth.flow import Flow, answer_of, make_client, make_user, run_authorization_code, ticks
@@ -31,6 +33,21 @@ def test_the_page_names_app_person_patient_and_each_scope_in_plain_words() -> No
     ):
         assert words in text
     assert ticks(page) == ["patient/Observation.rs", "offline_access"]
+
+
+def test_a_page_with_many_scopes_takes_no_more_statements_than_one_with_few() -> None:
+    client, _ = make_client()
+    counts = []
+    for scope in (
+        "openid patient/Patient.rs",
+        "openid fhirUser profile offline_access patient/*.rs patient/Patient.rs",
+    ):
+        flow = Flow(client, make_user("Patient/p1"), scope=scope)
+        address = flow.authorize().request["PATH_INFO"]  # type: ignore[attr-defined]
+        with CaptureQueriesContext(connection) as captured:
+            assert flow.browser.get(address).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 def test_a_scope_with_a_query_is_shown_in_plain_words_and_granted_as_it_is() -> None:
