@@ -40,6 +40,8 @@ FIRST_LINES = (
     ("patient/*.cud", True, False),
     ("user/*.rs", True, False),
     ("user/*.cud", True, False),
+    ("system/*.rs", True, False),
+    ("system/*.cud", True, False),
     ("introspection", True, False),
 )
 

@@ -2,6 +2,7 @@
 
 from oauth.models.authorization_request import AuthorizationRequest
 from oauth.models.client import Application, ClientSecret
+from oauth.models.client_keys import ClientAssertionJti, FetchedKeySet
 from oauth.models.consent import Consent
 from oauth.models.scope import Scope
 from oauth.models.signing_key import SigningKey
@@ -11,8 +12,10 @@ __all__ = [
     "AccessToken",
     "Application",
     "AuthorizationRequest",
+    "ClientAssertionJti",
     "ClientSecret",
     "Consent",
+    "FetchedKeySet",
     "Grant",
     "IDToken",
     "RefreshToken",

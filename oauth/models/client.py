@@ -36,6 +36,7 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
         NONE = "none", "None: a public client"
         BASIC = "client_secret_basic", "Secret, sent by HTTP Basic"
         POST = "client_secret_post", "Secret, sent in the body"
+        PRIVATE_KEY_JWT = "private_key_jwt", "Assertion, signed with its private key"
 
     class ConsentPolicy(models.TextChoices):
         REMEMBER = "remember", "Remember a person's consent, ask again only for more"
@@ -73,7 +74,12 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
     grant_types = models.JSONField(
         default=list,
         blank=True,
-        help_text="authorization_code, refresh_token; empty: both.",
+        help_text="authorization_code, refresh_token, client_credentials; empty: the first two.",
+    )
+    # Named as django-oauth-toolkit names them, beginning with the release after 3.4.
+    client_jwks = models.TextField("key set", blank=True, help_text="The client's public keys, as JSON.")
+    client_jwks_uri = models.URLField(
+        "key set URL", blank=True, max_length=500, help_text="Where the client publishes its public keys."
     )
     scope = models.TextField(blank=True, help_text="What the app may ask for, separated by spaces.")
     auto_approved_scope = models.TextField(
@@ -127,6 +133,14 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
         return self.client_type == self.CLIENT_CONFIDENTIAL and self.token_endpoint_auth_method in (
             self.AuthMethod.BASIC,
             self.AuthMethod.POST,
+        )
+
+    @property
+    def has_keys(self) -> bool:
+        """A client that must prove itself by an assertion signed with one of its registered keys."""
+        return (
+            self.client_type == self.CLIENT_CONFIDENTIAL
+            and self.token_endpoint_auth_method == self.AuthMethod.PRIVATE_KEY_JWT
         )
 
     def may_use_grant(self, grant_type: str) -> bool:
