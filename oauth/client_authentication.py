@@ -8,16 +8,48 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote_plus
 
-from oauth.client_secrets import verify
-from oauth.models import Application
-from oauth.prepared import Prepared, columns, instance, value
+from django.db.models import FilteredRelation, QuerySet
+
+from oauth.client_secrets import is_one_of
+from oauth.models import Application, ClientSecret
+from oauth.models.client import in_force
+from oauth.prepared import NOW, Prepared, columns, instance, value
 
 _LONGEST = 255
-_CLIENT = Prepared(
-    lambda: Application.objects.filter(client_id=value("client_id")).values_list(*columns(Application))
+# What the endpoints ask of a client; its other columns are read when somebody asks for them.
+_OF_CLIENT = columns(
+    Application,
+    frozenset(
+        [
+            "id",
+            "client_id",
+            "client_type",
+            "status",
+            "token_endpoint_auth_method",
+            "allowed_origins",
+            "grant_types",
+            "scope",
+            "introspection",
+            "access_token_seconds",
+            "refresh_token_seconds",
+        ]
+    ),
 )
+_OF_SECRET = columns(ClientSecret, frozenset(["id", "digest", "last_used"]))
+
+
+def _query() -> QuerySet[Application, Any]:
+    """A client with its secrets in force: one row for each, and one row for a client without any."""
+    known = FilteredRelation("secrets", condition=in_force(NOW, "secrets__"))
+    secrets = (f"known__{name}" for name in _OF_SECRET)
+    clients = Application.objects.annotate(known=known).filter(client_id=value("client_id"))
+    return clients.values_list(*_OF_CLIENT, *secrets)
+
+
+_CLIENT = Prepared(_query)
 Method = Application.AuthMethod
 
 
@@ -40,7 +72,7 @@ def authenticate(authorization: str, form: Mapping[str, str]) -> Application:
     if authorization:
         return _by_basic(authorization, form)
     if form.get("client_secret"):
-        return _by_secret(_find(form.get("client_id", "")), form["client_secret"], Method.POST)
+        return _by_secret(form.get("client_id", ""), form["client_secret"], Method.POST)
     return _public(form)
 
 
@@ -50,7 +82,7 @@ def _by_basic(authorization: str, form: Mapping[str, str]) -> Application:
         raise AmbiguousClientError("Send the client secret in the header or in the body, not in both.")
     if form.get("client_id", client_id) != client_id:
         raise AmbiguousClientError("The client_id in the body is not the one in the header.")
-    return _by_secret(_find(client_id), secret, Method.BASIC)
+    return _by_secret(client_id, secret, Method.BASIC)
 
 
 def _basic_credentials(authorization: str) -> tuple[str, str]:
@@ -66,17 +98,18 @@ def _basic_credentials(authorization: str) -> tuple[str, str]:
     return unquote_plus(client_id), unquote_plus(secret)
 
 
-def _by_secret(client: Application, secret: str, method: str) -> Application:
+def _by_secret(client_id: str, secret: str, method: str) -> Application:
+    client, known = _find(client_id)
     if not client.has_secrets or client.token_endpoint_auth_method != method:
         raise InvalidClientError("The client is not registered to authenticate in this way.")
-    if not secret or not verify(client, secret):
+    if not secret or not is_one_of(known, secret):
         raise InvalidClientError("The client secret is wrong or no longer in force.")
     return client
 
 
 def _public(form: Mapping[str, str]) -> Application:
     client = (
-        _find(form["client_id"])
+        _find(form["client_id"])[0]
         if form.get("client_id")
         else _by_refresh_token(form.get("refresh_token", ""))
     )
@@ -97,15 +130,18 @@ def _by_refresh_token(token: str) -> Application:
     return owner
 
 
-def _find(client_id: str) -> Application:
-    """The live client of this id. Nothing that cannot be one ever reaches the database."""
+def _find(client_id: str) -> tuple[Application, list[ClientSecret]]:
+    """The live client of this id and its secrets in force. Nothing that cannot be an id ever reaches the
+    database.
+    """
     if not client_id or len(client_id) > _LONGEST or not client_id.isprintable():
         raise InvalidClientError("The request does not say which client it comes from.")
     rows = _CLIENT(client_id=client_id)
-    client = instance(Application, columns(Application), rows[0]) if rows else None
+    client = instance(Application, _OF_CLIENT, rows[0]) if rows else None
     if client is None or not client.is_live:
         raise InvalidClientError("There is no live client of this id.")
-    return client
+    secrets = (instance(ClientSecret, _OF_SECRET, row[len(_OF_CLIENT) :]) for row in rows)
+    return client, [secret for secret in secrets if secret is not None]
 
 
 def token_checksum(token: str) -> str:

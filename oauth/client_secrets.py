@@ -7,25 +7,18 @@ however fast the hash is, and the token endpoint checks one at every call.
 import hashlib
 import secrets
 import string
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from oauth.models import Application, ClientSecret
-from oauth.prepared import NOW, Prepared, columns, instance, value
 
 # Basic credentials are form-encoded before base64: letters and digits survive every client's idea of that.
 # https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 43  # 62 ** 43 is just above 2 ** 256
-_IN_FORCE = Prepared(
-    lambda: (
-        ClientSecret.objects.in_force(NOW)
-        .filter(application__client_id=value("client_id"))
-        .values_list(*columns(ClientSecret))
-    )
-)
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
 
@@ -51,11 +44,12 @@ def add_secret(application: Application, description: str = "", ends: datetime |
 
 def verify(application: Application, secret: str) -> bool:
     """Whether one of the client's secrets now in force is this one; remembers when it was last used."""
-    in_force = (
-        instance(ClientSecret, columns(ClientSecret), row)
-        for row in _IN_FORCE(client_id=application.client_id)
-    )
-    matching = [known for known in in_force if known is not None and _is_same(known.digest, secret)]
+    return is_one_of(ClientSecret.objects.in_force().filter(application=application), secret)
+
+
+def is_one_of(in_force: Iterable[ClientSecret], secret: str) -> bool:
+    """Whether this is one of the secrets, all of them in force; remembers when it was last used."""
+    matching = [known for known in in_force if _is_same(known.digest, secret)]
     for known in matching:
         _note_use(known)
     return bool(matching)
