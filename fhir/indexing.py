@@ -29,7 +29,8 @@ class IndexRows:
     """All index rows of one resource, without the columns (patient, date, resource_id) that they share.
 
     `high` is the high end of the main date. `compartments` are the digests of the patients it belongs to.
-    `fhir_id` and `updated` are the resource's id and its meta.lastUpdated, as they stand.
+    `fhir_id` and `updated` are the resource's id and its meta.lastUpdated, as they stand. `bad_dates` says
+    which dates no calendar has: nothing finds these.
     """
 
     fhir_id: str = ""
@@ -43,16 +44,20 @@ class IndexRows:
     dates: set[tuple[int, int, int]] = field(default_factory=set)
     quantities: set[QuantityRow] = field(default_factory=set)
     compartments: set[int] = field(default_factory=set)
+    bad_dates: list[str] = field(default_factory=list)
 
 
-_Add = Callable[[IndexRows, list[Found]], None]
+_Adder = Callable[[IndexRows, list[Found]], None]
+
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What the modules of the parameter types raise for a JSON value of another type than R4's."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What is known of a resource type before any resource is seen."""
 
-    add: dict[str, _Add]
+    add: dict[str, _Adder]
     main_date: str
     compartment: frozenset[str]
     patient_parameter: str
@@ -77,7 +82,7 @@ def _plan(resource_type: str) -> _Plan:
     )
 
 
-def _adder(parameter: registry.SearchParameter) -> _Add | None:
+def _adder(parameter: registry.SearchParameter) -> _Adder | None:
     resource_type, code = parameter.resource_type, parameter.code
     key = parameter_hash(resource_type, code)
     match parameter.type:
@@ -102,7 +107,7 @@ def _adder(parameter: registry.SearchParameter) -> _Add | None:
             return None
 
 
-def _token_adder(parameter: registry.SearchParameter) -> _Add:
+def _token_adder(parameter: registry.SearchParameter) -> _Adder:
     """Add the codes, and the texts where the values can have some."""
     resource_type, code = parameter.resource_type, parameter.code
     texts = display.key(parameter)
@@ -118,31 +123,48 @@ def _token_adder(parameter: registry.SearchParameter) -> _Add:
 
 
 def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
-    """Return the index rows of a resource that has passed validation and has its id.
+    """Return the index rows of a stored resource, or of one that has its id and is about to be stored.
 
-    Raises KeyError for a Patient without an id, fhir.search.types.date.DateError for an impossible date.
+    Values that are not of the type that R4 gives them, which a lenient loader lets through, are passed over;
+    the other values of the same parameter count. Raises KeyError for a Patient without an id.
     """
     plan = _plan(resource_type)
     rows = IndexRows(resource.get("id", ""), resource.get("meta", {}).get("lastUpdated", ""))
     named: set[int] = set()
     for parameter, found in registry.extract(resource):
-        code = parameter.code
-        add = plan.add.get(code)
-        if add is None:
+        if parameter.code not in plan.add:
             continue
-        add(rows, found)
-        if code in plan.compartment:
-            rows.compartments |= _own_patients(found)
-        if code == plan.patient_parameter:
-            named |= _patients(found)
-        if code == plan.main_date:
-            rows.date, rows.high = next(date.spans(found), (0, 0))
+        try:
+            _add(plan, rows, named, parameter.code, found)
+        except _MALFORMED:
+            _add_singly(plan, rows, named, parameter.code, found)
     if resource_type == "Patient":
         rows.compartments = {reference_key("Patient", resource["id"])}
     elif resource_type == "Binary":
         _add_security_context(rows, resource)
     rows.patient = _sole_patient(rows.compartments, named if plan.patient_parameter else rows.compartments)
     return rows
+
+
+def _add(plan: _Plan, rows: IndexRows, named: set[int], code: str, found: list[Found]) -> None:
+    plan.add[code](rows, found)
+    if code in plan.compartment:
+        rows.compartments |= _own_patients(found)
+    if code == plan.patient_parameter:
+        named |= _patients(found)
+    if code == plan.main_date:
+        rows.date, rows.high = next(date.spans(found), (0, 0))
+
+
+def _add_singly(plan: _Plan, rows: IndexRows, named: set[int], code: str, found: list[Found]) -> None:
+    """Some value is malformed: find out which, and add the others."""
+    for each in found:
+        try:
+            _add(plan, rows, named, code, [each])
+        except date.DateError as error:
+            rows.bad_dates.append(str(error))
+        except _MALFORMED:
+            continue
 
 
 def _add_composites(rows: IndexRows, parameter: registry.SearchParameter, found: list[Found]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from fhir import jsontext
 from fhir.exchange import instant
 from fhir.indexing import IndexRows, index_rows
+from fhir.search.types.date import DateError
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,16 @@ def draft(
     method: str,
     resource: dict[str, Any] | None,
     current: Current | None = None,
+    *,
+    lenient: bool = False,
 ) -> Change:
     """The change that gives a resource this content (None: that deletes it), stamped and indexed, not yet
     written.
 
     Whatever the resource says of its own id, version and time is overwritten. Content that is the same to the
     byte changes nothing, and deleting what is deleted neither.
-    Raises fhir.search.types.date.DateError for a date that no calendar has.
+    Raises fhir.search.types.date.DateError for a date that no calendar has, unless `lenient`: then nothing
+    finds it.
     """
     change = Change(resource_type, fhir_id, method, resource, current)
     if current is not None and _same(change, current):
@@ -95,6 +99,8 @@ def draft(
     stamped = _stamp(resource, fhir_id, change.version, change.last_updated)
     change.text = jsontext.serialise(stamped).decode()
     change.rows = index_rows(resource_type, stamped)
+    if change.rows.bad_dates and not lenient:
+        raise DateError(change.rows.bad_dates[0])
     return change
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from fhir.hashing import MIXED, NONE, digest, reference_key
-from fhir.indexing import SECURITY_CONTEXT, index_rows, parameter_hash
-from fhir.search.types.date import DateError
+from fhir.indexing import SECURITY_CONTEXT, IndexRows, index_rows, parameter_hash
 
 LOINC = "http://loinc.org"
 
@@ -196,9 +195,49 @@ def test_the_same_value_twice_is_one_row() -> None:
     assert len([row for row in rows.tokens if row[0] == digest("Observation", "code", "1")]) == 1
 
 
-def test_an_impossible_date_is_an_error_that_names_it() -> None:
-    with pytest.raises(DateError, match="2015-02-30"):
-        index_rows("Observation", observation(effectiveDateTime="2015-02-30"))
+def test_an_impossible_date_is_named_and_not_indexed() -> None:
+    rows = index_rows("Observation", observation(effectiveDateTime="2015-02-30"))
+    assert rows.bad_dates
+    assert all("2015-02-30" in each for each in rows.bad_dates)
+    assert {key for key, *_ in rows.dates} == {key for key, *_ in undated().dates}
+    assert (rows.date, rows.high) == (0, 0)
+
+
+def undated() -> IndexRows:
+    """The rows of the same Observation without its date."""
+    return index_rows("Observation", observation(effectiveDateTime=None))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": 5},
+        {"code": {"coding": [7, {"system": LOINC, "code": ["4548-4"]}]}},
+        {"subject": {"reference": 5}},
+        {"subject": "Patient/1"},
+        {"subject": ["Patient/1", {"reference": {"reference": "Patient/1"}}]},
+        {"effectiveDateTime": 2015},
+        {"valueQuantity": {"value": "nan"}},
+        {"valueQuantity": [{"value": {}}]},
+        {"valueQuantity": None, "valueSampledData": {"origin": {"value": 0}, "data": "1 nan 2"}},
+        {"valueQuantity": None, "valueSampledData": {"origin": {"value": 0}, "data": "one two"}},
+        {"valueQuantity": None, "valueString": {"text": 5}},
+        {"identifier": "none", "category": {"coding": {"code": "laboratory"}}},
+        {"component": [3, {"code": [], "valueQuantity": 4}]},
+    ],
+)
+def test_a_malformed_value_is_passed_over_and_the_others_are_indexed(changes: dict[str, Any]) -> None:
+    """Each with a performer that is as it should be, and is found."""
+    rows = index_rows("Observation", observation(performer=[{"reference": "Patient/2"}], **changes))
+    assert (parameter_hash("Observation", "performer"), reference_key("Patient", "2")) in rows.references
+    assert reference_key("Patient", "2") in rows.compartments
+    assert all(low <= high for _, low, high, *_ in rows.quantities)
+
+
+def test_beside_a_malformed_value_the_others_of_the_same_parameter_are_indexed() -> None:
+    performers = [{"reference": 3}, {"reference": "Patient/2"}]
+    rows = index_rows("Observation", observation(performer=performers))
+    assert (parameter_hash("Observation", "performer"), reference_key("Patient", "2")) in rows.references
 
 
 def test_a_lab_result_is_indexed_within_half_a_millisecond() -> None:

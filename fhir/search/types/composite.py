@@ -61,7 +61,8 @@ def _add(rows: CompositeRows, parameter: SearchParameter, key: int, rest: list[l
         case "number":
             # Two numbers, a start and an end, are the two ends of one row.
             [[(start, _)], [(end, _)]] = rest
-            rows.quantities.add((key, float(start), float(end), NONE, NONE, NONE))
+            ends = quantity.double(start), quantity.double(end)
+            rows.quantities.add((key, *ends, NONE, NONE, NONE))
 
 
 def component(parameter: SearchParameter, position: int) -> SearchParameter:

@@ -17,7 +17,8 @@ def index(parameter_hash: int, found: list[Found]) -> set[QuantityRow]:
             ranges = quantity.index(parameter_hash, [(value, kind)])
             rows.update((key, low, high, NONE, NONE, NONE) for key, low, high, *_ in ranges)
         else:
-            rows.add((parameter_hash, float(value), float(value), NONE, NONE, NONE))
+            exact = quantity.double(value)
+            rows.add((parameter_hash, exact, exact, NONE, NONE, NONE))
     return rows
 
 

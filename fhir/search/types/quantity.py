@@ -68,7 +68,7 @@ def _single(value: dict[str, Any]) -> tuple[float, float] | None:
     number = value.get("value")
     if number is None:
         return None
-    exact = float(number)
+    exact = double(number)
     comparator = value.get("comparator", "")
     return (-LARGEST if comparator[:1] == "<" else exact), (LARGEST if comparator[:1] == ">" else exact)
 
@@ -77,7 +77,14 @@ def _range(low: dict[str, Any], high: dict[str, Any]) -> tuple[float, float] | N
     least, most = low.get("value"), high.get("value")
     if least is None and most is None:
         return None
-    return (-LARGEST if least is None else float(least)), (LARGEST if most is None else float(most))
+    return (-LARGEST if least is None else double(least)), (LARGEST if most is None else double(most))
+
+
+def double(number: int | float | Decimal) -> float:
+    """Return a number of JSON as the index holds it. Raises TypeError for a text, which could say "nan"."""
+    if isinstance(number, str):
+        raise TypeError(number)
+    return float(number)
 
 
 def _samples(value: dict[str, Any]) -> tuple[float, float] | None:
@@ -86,9 +93,9 @@ def _samples(value: dict[str, Any]) -> tuple[float, float] | None:
     numbers = [float(word) for word in value.get("data", "").split() if word not in ("E", "U", "L")]
     if origin is None or not numbers:
         return None
-    factor = float(value.get("factor", 1))
-    ends = sorted(float(origin) + factor * number for number in (min(numbers), max(numbers)))
-    return ends[0], ends[1]
+    factor = double(value.get("factor", 1))
+    ends = sorted(double(origin) + factor * number for number in (min(numbers), max(numbers)))
+    return (ends[0], ends[1]) if all(map(math.isfinite, (*numbers, *ends))) else None
 
 
 def criterion(asked: Asked) -> Criterion:
