@@ -14,18 +14,19 @@ from fhir.interactions.histories import system_history, type_history
 from fhir.interactions.history import history
 from fhir.interactions.patch import patch
 from fhir.interactions.read import read
-from fhir.interactions.search import search, search_posted
+from fhir.interactions.search import search, search_posted, search_system, search_system_posted
 from fhir.interactions.update import update
 from fhir.interactions.vread import vread
 from fhir.views import unknown_path, view
 
 app_name = "fhir"
-base = view(POST=bundle)
+base = view(GET=search_system, POST=bundle)
 """The FHIR base itself, with a slash behind it or not."""
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", base, name="base"),
     path("metadata", view(public=True, GET=capabilities), name="capabilities"),
     *operations.urlpatterns,
+    path("_search", view(POST=search_system_posted), name="system-search"),
     path("_history", view(GET=system_history), name="system-history"),
     path("<str:type>/_history", view(GET=type_history), name="type-history"),
     path("<str:type>/_search", view(POST=search_posted), name="search"),

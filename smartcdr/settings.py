@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "oauth",
 ]
 MIDDLEWARE = [
+    "fhir.search.time_limit.keep_time_limit",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "fhir.middleware.StraightToApi",
@@ -234,6 +235,8 @@ FHIR_MAX_BODY_BYTES = env.int("FHIR_MAX_BODY_BYTES", default=32 * 1024 * 1024)
 FHIR_SECURITY = "oauth.smart_configuration.oauth_uris"
 FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
 FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
+# A request's statement that takes longer is stopped, in servers only (fhir/search/time_limit.py); 0: never.
+FHIR_SEARCH_TIMEOUT_SECONDS = env.float("FHIR_SEARCH_TIMEOUT_SECONDS", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 
 # --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------

@@ -1,4 +1,4 @@
-"""search: the resources of a type that match. https://hl7.org/fhir/R4/http.html#search"""
+"""search: the resources of a type, or of several, that match. https://hl7.org/fhir/R4/http.html#search"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fhir.enforcement import require
 from fhir.exchange import Answer, Request
 from fhir.outcome import BadRequest, Issue, UnsupportedMediaType
 from fhir.search import engine
+from fhir.search.across import parse_at_base
 from fhir.search.bundle import searchset
 from fhir.search.engine import Page
 from fhir.search.include import included
@@ -25,7 +26,18 @@ def search(request: Request) -> Answer:
     unknown parameter only under `Prefer: handling=strict` (https://hl7.org/fhir/R4/search.html#errors).
     """
     require(request.access, request.type, "s")
-    query = parse(request.type, request.query, strict=False)
+    return _answer(request, parse(request.type, request.query, strict=False))
+
+
+def search_system(request: Request) -> Answer:
+    """The same of several types: those that `_type` names, or all that this access may search.
+
+    Raises Forbidden for a type that is named and may not be searched. https://hl7.org/fhir/R4/search.html#type
+    """
+    return _answer(request, parse_at_base(request.access, request.query))
+
+
+def _answer(request: Request, query: Query) -> Answer:
     if query.ignored and request.prefer.get("handling") == "strict":
         raise BadRequest(" ".join(query.ignored), code="not-supported")
     said = [Issue("warning", "not-supported", sentence) for sentence in query.ignored]
@@ -42,10 +54,19 @@ def search(request: Request) -> Answer:
 
 
 def search_posted(request: Request) -> Answer:
-    """The same with the parameters in the body, those of the URL coming first.
+    """`search` with the parameters in the body, those of the URL coming first.
 
     Raises UnsupportedMediaType unless the body is a form, and as `search` does.
     """
+    return search(_with_form(request))
+
+
+def search_system_posted(request: Request) -> Answer:
+    """`search_system` with the parameters in the body, those of the URL coming first. Raises as these do."""
+    return search_system(_with_form(request))
+
+
+def _with_form(request: Request) -> Request:
     media = request.content_type.partition(";")[0].strip().lower()
     if request.body and media != _FORM:
         raise UnsupportedMediaType(f"The parameters of _search are sent as {_FORM}.")
@@ -53,7 +74,7 @@ def search_posted(request: Request) -> Answer:
         form = request.body.decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The form is not valid UTF-8.") from error
-    return search(replace(request, query="&".join(part for part in (request.query, form) if part)))
+    return replace(request, query="&".join(part for part in (request.query, form) if part))
 
 
 def _total(query: Query, page: Page) -> int | None:

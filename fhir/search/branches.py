@@ -67,8 +67,13 @@ class _Reach:
     whole: frozenset[int]
 
 
-def branches(access: Access, resource_type: str, criteria: tuple[Criterion, ...]) -> list[Branch]:
-    """Return the branches whose union are the resources that match all criteria and are within reach."""
+def branches(
+    access: Access, resource_type: str, criteria: tuple[Criterion, ...], most: int = MOST_BRANCHES
+) -> list[Branch]:
+    """Return the branches whose union are the resources that match all criteria and are within reach.
+
+    More than `most` alternatives are not walked one by one.
+    """
     reach = _reach(access, resource_type)
     start = _start(criteria)
     asked = next((each for each in criteria if each.patient != NONE), None)
@@ -79,18 +84,22 @@ def branches(access: Access, resource_type: str, criteria: tuple[Criterion, ...]
         return [Branch(source, all_of((reach.condition, _filters(criteria, False))), "r", True)]
     rest = tuple(each for each in criteria if each is not start)
     if patient == NONE or start is asked:
-        return [_branch(probe, reach.condition, ALWAYS, rest) for probe in _probes(start)]
-    return list(_split(start, rest, reach, asked, patient))
+        return [_branch(probe, reach.condition, ALWAYS, rest) for probe in _probes(start, most)]
+    return list(_split(_probes(start, most), rest, reach, asked, patient))
 
 
 def _split(
-    start: Criterion, rest: tuple[Criterion, ...], reach: _Reach, asked: Criterion | None, patient: int
+    probes: tuple[Probe, ...],
+    rest: tuple[Criterion, ...],
+    reach: _Reach,
+    asked: Criterion | None,
+    patient: int,
 ) -> Iterator[Branch]:
     """Yield the branches for one patient: the rows that name the patient, and those that cannot."""
     besides = tuple(each for each in rest if each is not asked)
     # A row that names a patient belongs to that one only, so no more has to be asked if that one is in reach.
     named = ALWAYS if patient in reach.whole else reach.condition
-    for probe in _probes(start):
+    for probe in probes:
         yield _branch(probe, named, Condition("x.patient = %s", (patient,)), besides)
         yield _branch(probe, reach.condition, Condition("x.patient = %s", (MIXED,)), rest)
 
@@ -127,8 +136,8 @@ def _unguided(resource_type: str, patient: int) -> Condition:
     return Condition(_COMPARTMENT, (patient, TYPE_NUMBERS[resource_type]))
 
 
-def _probes(start: Criterion) -> tuple[Probe, ...]:
-    if len(start.probes) <= MOST_BRANCHES:
+def _probes(start: Criterion, most: int) -> tuple[Probe, ...]:
+    if len(start.probes) <= most:
         return start.probes
     return (
         Probe(

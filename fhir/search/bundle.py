@@ -57,12 +57,12 @@ def _links(query: Query, cursor: str) -> str:
     order.
     """
     here = (*query.used, ("_cursor", query.cursor)) if query.cursor else query.used
-    links = [{"relation": "self", "url": _url(query.type, here)}]
+    links = [{"relation": "self", "url": _url(query.place, here)}]
     if cursor:
-        links.append({"relation": "next", "url": _url(query.type, (*query.used, ("_cursor", cursor)))})
+        links.append({"relation": "next", "url": _url(query.place, (*query.used, ("_cursor", cursor)))})
     return ",".join(serialise(link).decode() for link in links)
 
 
-def _url(resource_type: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    address = f"{settings.FHIR_BASE}/{resource_type}"
+def _url(place: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    address = f"{settings.FHIR_BASE}/{place}" if place else settings.FHIR_BASE
     return f"{address}?{urlencode(pairs, safe=':,|$/-')}" if pairs else address

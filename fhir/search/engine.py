@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from fhir.access import Access
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed, guard
-from fhir.search.branches import Branch, branches
+from fhir.search.branches import MOST_BRANCHES, Branch, branches
 from fhir.search.criteria import all_of
 from fhir.search.meaning import criterion
 from fhir.search.query import Query
-from fhir.search.sorting import Order, behind, order_of, read_cursor, write_cursor
+from fhir.search.sorting import Order, behind, orders_of, read_cursor, write_cursor
+from fhir.search.time_limit import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +42,37 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     number.
 
     Raises AccessLapsed where the guard does not hold, BadRequest for a value or cursor that is not
-    understood.
+    understood, FhirError (504) where it takes too long.
     """
-    order = order_of(query)
-    found = _branches(access, query)
-    where = behind(order, read_cursor(order, query.cursor)) if query.cursor else None
-    inner = _ordered(found, order, where, size + 1)
+    orders = orders_of(query)
+    order = orders[0]
+    found = [_branches(access, query, each) for each in query.each]
+    place = read_cursor(order, query.cursor) if query.cursor else None
+    inner = _ordered(list(zip(orders, found, strict=True)), place, size + 1)
     alive = guard(access)
-    total = _count(found) if counted else Condition("NULL")
-    keys = "".join(f"p.k{place}, " for place in range(len(order.keys)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.fhir_id, f.text "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total LIMIT 1) g "
-            f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
-            f"ORDER BY {order.clause('p.')}",
-            (*alive.params, *total.params, *inner.params),
-        )
-        rows = cursor.fetchall()
+    total = _count([branch for each in found for branch in each]) if counted else Condition("NULL")
+    keys = "".join(f"p.k{number}, " for number in range(len(order.keys)))
+    rows = fetch(
+        f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.type, f.fhir_id, f.text "  # noqa: S608
+        f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total LIMIT 1) g "
+        f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
+        f"ORDER BY {order.clause('p.')}",
+        (*alive.params, *total.params, *inner.params),
+    )
     if not rows[0][0]:
         raise AccessLapsed
-    return _page(query, order, rows, size)
+    return _page(order, rows, size)
 
 
-def _branches(access: Access, query: Query) -> list[Branch]:
-    return branches(access, query.type, tuple(criterion(part, access) for part in query.asked))
+def _branches(access: Access, query: Query, asked: Query) -> list[Branch]:
+    """The branches of one of the types that are asked; many types have to do with fewer each."""
+    most = max(1, MOST_BRANCHES // len(query.each))
+    return branches(access, asked.type, tuple(criterion(part, access) for part in asked.asked), most)
 
 
-def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) -> Page:
+def _page(order: Order, rows: list[tuple[Any, ...]], size: int) -> Page:
     width = len(order.keys)
-    hits = []
-    for row in rows:
-        number, patient, date, fhir_id, text = row[2 + width :]
-        if number is not None:
-            hits.append(Hit(number, patient, date, query.type, fhir_id, text))
+    hits = [Hit(*row[2 + width :]) for row in rows if row[2 + width] is not None]
     cursor = ""
     if len(hits) > size > 0:
         cursor = write_cursor(order, rows[size - 1][2 : 2 + width], hits[size - 1].number)
@@ -86,32 +82,34 @@ def _page(query: Query, order: Order, rows: list[tuple[Any, ...]], size: int) ->
 
 def count(access: Access, query: Query) -> int:
     """Return how many resources match that `access` may find. Raises as `page` does."""
-    order_of(query)
-    total = _count(_branches(access, query))
+    orders_of(query)
+    total = _count([branch for each in query.each for branch in _branches(access, query, each)])
     alive = guard(access)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {alive.sql} AS alive, {total.sql} AS total",
-            (*alive.params, *total.params),
-        )
-        holds, number = cursor.fetchone()
+    [(holds, number)] = fetch(
+        f"SELECT {alive.sql} AS alive, {total.sql} AS total", (*alive.params, *total.params)
+    )
     if not holds:
         raise AccessLapsed
     return int(number)
 
 
-def _ordered(found: list[Branch], order: Order, where: Condition | None, limit: int) -> Condition:
-    """The first rows of each branch, and of these the first of all.
+def _ordered(
+    found: list[tuple[Order, list[Branch]]], place: tuple[object, ...] | None, limit: int
+) -> Condition:
+    """The first rows of each branch, each type's in its order, and of these the first of all.
 
     The limit stands in the text: a database that plans without knowing it expects to read much more.
     """
-    parts = [_first(branch, order, where, limit) for branch in found]
+    parts = []
+    for order, inner in found:
+        where = behind(order, place) if place is not None else None
+        parts += [_first(branch, order, where, limit) for branch in inner]
     if len(parts) == 1:
         return parts[0]
     rows = (f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))  # noqa: S608
     union = " UNION ".join(rows)
     params = tuple(value for part in parts for value in part.params)
-    return Condition(f"{union} ORDER BY {order.clause('')} LIMIT {limit}", params)
+    return Condition(f"{union} ORDER BY {found[0][0].clause('')} LIMIT {limit}", params)
 
 
 def _first(branch: Branch, order: Order, where: Condition | None, limit: int) -> Condition:

@@ -10,15 +10,14 @@ _ESCAPE = re.compile(r"\\([,|$\\])")
 
 def split(text: str, separator: str) -> list[str]:
     """Return the pieces of `text` between separators that are not escaped; the pieces keep their escapes."""
-    pieces = [""]
-    escaped = False
-    for letter in text:
+    pieces: list[str] = []
+    start, escaped = 0, False
+    for place, letter in enumerate(text):
         if letter == separator and not escaped:
-            pieces.append("")
-        else:
-            pieces[-1] += letter
+            pieces.append(text[start:place])
+            start = place + 1
         escaped = letter == "\\" and not escaped
-    return pieces
+    return [*pieces, text[start:]]
 
 
 def unescape(text: str) -> str:

@@ -5,7 +5,6 @@
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
-from django.db import connection
 
 from fhir.access import Access
 from fhir.condition import ALWAYS, NEVER, Condition
@@ -15,6 +14,7 @@ from fhir.search.criteria import any_of
 from fhir.search.engine import Hit
 from fhir.search.include_values import Include
 from fhir.search.rowsets import among, rows_of
+from fhir.search.time_limit import end_of_time, fetch
 
 ROUNDS = 8
 """How often `:iterate` goes on from what it has found."""
@@ -25,15 +25,17 @@ _COLUMNS = "r.id, r.patient, r.date, r.type, r.fhir_id, r.text"
 def included(access: Access, includes: Sequence[Include], hits: Sequence[Hit]) -> tuple[list[Hit], bool]:
     """Return the resources to add to `hits`, none twice and none of `hits`, and whether these are all.
 
-    At most as many are added as the largest page may have.
+    At most as many are added as the largest page may have. Raises FhirError (504) where it takes too long.
     """
+    until = end_of_time()
     seen = {hit.number for hit in hits}
     found: list[Hit] = []
     latest: Sequence[Hit] = hits
     due: Sequence[Include] = includes
     for _ in range(ROUNDS):
         room = settings.FHIR_MAX_PAGE_SIZE - len(found)
-        fresh = {hit.number: hit for hit in _round(access, due, latest, room + 1) if hit.number not in seen}
+        added = _round(access, due, latest, room + 1, until)
+        fresh = {hit.number: hit for hit in added if hit.number not in seen}
         if len(fresh) > room:
             return [*found, *list(fresh.values())[:room]], False
         seen |= fresh.keys()
@@ -45,14 +47,15 @@ def included(access: Access, includes: Sequence[Include], hits: Sequence[Hit]) -
     return found, False
 
 
-def _round(access: Access, includes: Sequence[Include], hits: Sequence[Hit], limit: int) -> list[Hit]:
+def _round(
+    access: Access, includes: Sequence[Include], hits: Sequence[Hit], limit: int, until: float
+) -> list[Hit]:
     parts = [part for each in includes if (part := _part(access, each, hits)) is not NEVER]
     if not parts:
         return []
     params = tuple(value for part in parts for value in part.params)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{' UNION '.join(part.sql for part in parts)} LIMIT %s", (*params, limit))
-        return [Hit(*row) for row in cursor.fetchall()]
+    rows = fetch(f"{' UNION '.join(part.sql for part in parts)} LIMIT %s", (*params, limit), until)
+    return [Hit(*row) for row in rows]
 
 
 def _part(access: Access, include: Include, hits: Sequence[Hit]) -> Condition:

@@ -10,8 +10,13 @@ from fhir.search.modifiers import is_supported
 
 LARGEST_VALUE = 200
 """How many values one parameter may have."""
+LONGEST_VALUE = 20_000
+"""How many characters all values of one parameter may have together."""
 LONGEST_CHAIN = 6
 """How many references a chain may follow."""
+MOST_WAYS = 300
+"""To how many resource types, by whatever way, a chain may lead: each that does not name the type of its
+target leads to several, and from there the next one again."""
 
 
 def parse_part(resource_type: str, name: str, value: str) -> Part | None:
@@ -35,6 +40,8 @@ def _parse(resource_type: str, name: str, value: str, depth: int) -> Part | None
     parameter = search_parameter(resource_type, code)
     if parameter is None or not is_supported(parameter):
         return None
+    if len(value) > LONGEST_VALUE:
+        raise BadRequest(f"'{name}' has more than {LONGEST_VALUE} characters.", code="too-costly")
     values = tuple(split(value, ","))
     if len(values) > LARGEST_VALUE:
         raise BadRequest(f"'{name}' has more than {LARGEST_VALUE} values.", code="too-costly")
@@ -48,14 +55,27 @@ def _chained(resource_type: str, name: str, value: str, depth: int) -> Chained:
     parameter = _reference(resource_type, code, name)
     if target and target not in parameter.targets:
         raise BadRequest(f"'{name}': '{code}' does not lead to '{target}'.")
-    options = []
+    options: list[tuple[str, Part]] = []
+    ways = 0
     for each in (target,) if target else parameter.targets:
         part = _parse_inner(each, rest, value, depth)
         if part is not None:
             options.append((each, part))
+            ways += _ways(part)
+        if ways > MOST_WAYS:
+            raise BadRequest(
+                f"'{name}' leads to too many types: name them, as in reference:Type.", code="too-costly"
+            )
     if not options:
         raise BadRequest(f"'{name}' leads to nothing that has the search parameter '{rest}'.")
     return Chained(parameter, tuple(options))
+
+
+def _ways(part: Part) -> int:
+    """To how many types a part of a query leads."""
+    if isinstance(part, Chained):
+        return sum(_ways(inner) for _, inner in part.options)
+    return _ways(part.part) if isinstance(part, Pointed) else 1
 
 
 def _parse_inner(resource_type: str, name: str, value: str, depth: int) -> Part | None:

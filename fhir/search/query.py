@@ -3,7 +3,9 @@
 https://hl7.org/fhir/R4/search.html
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -21,9 +23,9 @@ Total = Literal["none", "accurate", "estimate"]
 LARGEST_QUERY = 200
 """How many parameters a query may have."""
 
-_ELSEWHERE = frozenset({"_format", "_pretty"})
+ELSEWHERE = frozenset({"_format", "_pretty"})
 """Parameters of the answer's form, which others read."""
-_RESULT = frozenset(
+RESULT = frozenset(
     [
         "_sort",
         "_count",
@@ -37,6 +39,7 @@ _RESULT = frozenset(
         "_cursor",
     ]
 )
+"""Parameters about the answer."""
 _NO_EFFECT = {"_summary": "false", "_contained": "false", "_containedType": "container"}
 """Values that ask for what is done anyway."""
 
@@ -55,7 +58,8 @@ class Query:
     number.
 
     `ignored` are sentences about what was left out of account, `used` the parameters that were not, as
-    they were written, without `_cursor`, for links.
+    they were written, without `_cursor`, for links. `at_base`: it was asked without a type in the address;
+    then `others` is the same question as put to further types.
     """
 
     type: str
@@ -68,6 +72,18 @@ class Query:
     subset: Subset = WHOLE
     ignored: tuple[str, ...] = ()
     used: tuple[tuple[str, str], ...] = field(default=())
+    at_base: bool = False
+    others: tuple[Query, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The path below the FHIR base that was asked."""
+        return "" if self.at_base else self.type
+
+    @property
+    def each(self) -> tuple[Query, ...]:
+        """The question as put to each type."""
+        return (self, *self.others)
 
 
 def parse(resource_type: str, text: str, *, strict: bool) -> Query:
@@ -78,13 +94,7 @@ def parse(resource_type: str, text: str, *, strict: bool) -> Query:
     or mean all. Raises BadRequest for those, for a value that is malformed, and, always, for a modifier
     that does not work here.
     """
-    query = Query(resource_type)
-    for name, value in _pairs(text):
-        query = _take(query, name, value)
-    if query.subset.summary == "text" and query.includes:
-        raise BadRequest("'_summary=text' does not go with '_include' or '_revinclude'.")
-    if query.subset.summary and query.subset.elements:
-        raise BadRequest("'_summary' and '_elements' do not go together.")
+    query = read(resource_type, pairs(text))
     if strict and query.ignored:
         raise BadRequest(" ".join(query.ignored), code="not-supported")
     if strict and not query.asked:
@@ -92,14 +102,29 @@ def parse(resource_type: str, text: str, *, strict: bool) -> Query:
     return query
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
+def read(resource_type: str, asked: Iterable[tuple[str, str]]) -> Query:
+    """Return what these parameters ask of `resource_type`. Raises BadRequest as `parse` does if not strict."""
+    query = Query(resource_type)
+    for name, value in asked:
+        query = _take(query, name, value)
+    if query.subset.summary == "text" and query.includes:
+        raise BadRequest("'_summary=text' does not go with '_include' or '_revinclude'.")
+    if query.subset.summary and query.subset.elements:
+        raise BadRequest("'_summary' and '_elements' do not go together.")
+    return query
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of a query string: name, with modifier, and value. Raises BadRequest for what is
+    no text, and for too many.
+    """
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=LARGEST_QUERY)
+        found = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=LARGEST_QUERY)
     except UnicodeDecodeError as error:
         raise BadRequest("The query is not valid UTF-8.") from error
     except ValueError as error:
         raise BadRequest(f"The query has more than {LARGEST_QUERY} parameters.", code="too-costly") from error
-    for name, value in pairs:
+    for name, value in found:
         if "\x00" in name or "\x00" in value:
             raise BadRequest("The query contains the character NUL.")
         yield name, value
@@ -108,16 +133,21 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 def _take(query: Query, name: str, value: str) -> Query:
     """Return the query with one more parameter of the query string."""
     base = name.partition(":")[0]
-    if base in _ELSEWHERE:
+    if base in ELSEWHERE:
         return query
-    if base in _RESULT:
+    if base in RESULT:
         return _take_result(query, name, value)
     part = parse_part(query.type, name, value)
     if part is None:
-        return _ignore(query, f"{query.type} has no search parameter '{base}' that is supported here.")
+        return _ignore(query, unknown(query.type, base))
     if value == "":
         return _ignore(query, f"'{name}' was given without a value.")
     return replace(query, asked=(*query.asked, part), used=(*query.used, (name, value)))
+
+
+def unknown(resource_type: str, code: str) -> str:
+    """Return the sentence that says of a parameter that it is not there."""
+    return f"{resource_type} has no search parameter '{code}' that is supported here."
 
 
 def _ignore(query: Query, sentence: str) -> Query:

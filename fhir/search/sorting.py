@@ -29,12 +29,18 @@ _LONGEST_CURSOR = 4000
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of the order: an SQL expression that is never NULL, its direction, and the Python type of its
-    values.
+    values. `codes` are those that the values are places among, if they are.
     """
 
     expression: Condition
     descending: bool
     kind: type[int] | type[float] | type[str]
+    codes: tuple[str, ...] = ()
+
+    @property
+    def scale(self) -> object:
+        """What the values can be compared with: those of keys with the same scale."""
+        return self.kind, self.codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +71,26 @@ class Order:
         return ", ".join([*words, f"{alias}id {last}", f"{alias}patient {last}"])
 
 
-def order_of(query: Query) -> Order:
-    """Return the order that `_sort` asks for; without it newest first, by the type's main date.
+def orders_of(query: Query) -> tuple[Order, ...]:
+    """Return the order that `_sort` asks for in each type that is searched; without it newest first, by the
+    type's main date.
 
-    Raises BadRequest for a parameter that cannot be sorted by.
+    Raises BadRequest for a parameter that cannot be sorted by, or that gives each type an order of its own.
     """
+    orders = tuple(_order_of(each) for each in query.each)
+    for place, key in enumerate(query.sort):
+        if len({order.keys[place].scale for order in orders}) > 1:
+            raise BadRequest(
+                f"'{key.parameter.code}' cannot be sorted by across these types, which order it differently.",
+                code="not-supported",
+            )
+    return orders
+
+
+def _order_of(query: Query) -> Order:
     words = [f"{'-' if key.descending else ''}{key.parameter.code}" for key in query.sort]
     keys = tuple(_key(key) for key in query.sort) or (Key(Condition("r.date"), True, int),)
-    return Order(keys, digest(query.type, *words))
+    return Order(keys, digest(query.place, *words))
 
 
 def _key(key: SortKey) -> Key:
@@ -119,7 +137,7 @@ def _code_key(parameter: SearchParameter, down: bool) -> Key:
         "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
         (*places.params, -1 if down else len(codes)),
     )
-    return Key(expression, down, int)
+    return Key(expression, down, int, codes)
 
 
 def _value(table: str, column: str, hashed: int, descending: bool, without: object) -> Condition:

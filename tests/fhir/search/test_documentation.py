@@ -42,7 +42,7 @@ def test_the_prefixes_are_those_that_work() -> None:
 
 def test_the_parameters_of_the_answer_are_those_that_are_read() -> None:
     told = {name for first in rows("The answer") for name in quoted(first)}
-    assert told == query._RESULT - {"_cursor"}
+    assert told == query.RESULT - {"_cursor"}
 
 
 def test_the_limits_are_those_that_hold() -> None:

@@ -1,0 +1,115 @@
+"""How long a search may take: settings.FHIR_SEARCH_TIMEOUT_SECONDS, kept by the database itself.
+
+Only what serves requests keeps the limit; commands, workers and migrations may take as long as they need. So
+it begins with the middleware, which nothing but a server has, and costs no request anything: PostgreSQL is told
+once for each connection, SQLite counts its own steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from fhir.outcome import FhirError
+
+_STEPS = 20_000
+"""How many of its steps SQLite takes, within some milliseconds, before it looks at the clock."""
+# https://www.postgresql.org/docs/15/errcodes-appendix.html https://www.sqlite.org/rescode.html#interrupt
+_CANCELED, _INTERRUPTED = "57014", "SQLITE_INTERRUPT"
+
+_serving = False
+
+
+def keep_time_limit(get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    """A middleware that makes this process keep the limit, and then stands in no request's way.
+
+    Raises MiddlewareNotUsed, always: https://docs.djangoproject.com/en/5.2/topics/http/middleware/#init-get-response
+    """
+    serve()
+    raise MiddlewareNotUsed("The database keeps the limit.")
+
+
+def serve() -> None:
+    """From now on keep the limit in this process: on each connection to PostgreSQL that is made from here on."""
+    global _serving
+    _serving = True
+    connection_created.connect(_tell, dispatch_uid="fhir.search.time_limit")
+
+
+def _tell(sender: object, connection: BaseDatabaseWrapper, **_: object) -> None:
+    limit_statements(connection)
+
+
+def limit_statements(connection: BaseDatabaseWrapper) -> None:
+    """Let PostgreSQL end every statement of this connection that runs into the limit; zero means none."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {round(settings.FHIR_SEARCH_TIMEOUT_SECONDS * 1000)}")
+
+
+def end_of_time() -> float:
+    """When, by time.monotonic(), a search that begins now has to be over, in seconds."""
+    limit: float = settings.FHIR_SEARCH_TIMEOUT_SECONDS
+    return time.monotonic() + limit if _serving and limit else math.inf
+
+
+def fetch(sql: str, params: Sequence[object], until: float | None = None) -> list[tuple[Any, ...]]:
+    """All rows of a statement, of which several may share the time `until` (as `end_of_time` gives it).
+
+    Raises FhirError (504, `timeout`) where that is over before the rows are there. 504, for it is the database
+    that has not answered in time: 503 would tell clients that the server is overloaded, and that the very same
+    search might soon succeed. https://hl7.org/fhir/R4/valueset-issue-type.html
+    """
+    end = end_of_time() if until is None else until
+    if time.monotonic() > end:
+        raise too_slow()
+    try:
+        with connection.cursor() as cursor:
+            if end == math.inf or connection.vendor == "postgresql":
+                cursor.execute(sql, params)
+                return cursor.fetchall()
+            return _fetch_before(end, cursor, sql, params)
+    except OperationalError as error:
+        if is_timeout(error):
+            raise too_slow() from error
+        raise
+
+
+def _fetch_before(end: float, cursor: Any, sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+    """SQLite: https://www.sqlite.org/c3ref/progress_handler.html"""
+    database = connection.connection
+    database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    try:
+        cursor.execute(sql, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+    finally:
+        database.set_progress_handler(None, 0)
+
+
+def is_timeout(error: OperationalError) -> bool:
+    """Whether the database has ended a statement because it ran into the limit."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) == _CANCELED or (
+        getattr(cause, "sqlite_errorname", None) == _INTERRUPTED
+    )
+
+
+def too_slow() -> FhirError:
+    """The refusal of what takes longer than the settings allow."""
+    return FhirError(
+        504,
+        "timeout",
+        f"This took longer than {settings.FHIR_SEARCH_TIMEOUT_SECONDS:g} seconds and was stopped. Ask for less: "
+        "name a patient, a code or a period, or sort by the date only.",
+    )
