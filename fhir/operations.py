@@ -12,6 +12,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from fhir.answering import Interaction
 from fhir.interactions.everything import (
     everything,
     everything_posted,
@@ -30,7 +31,7 @@ from fhir.interactions.export import (
     export_system_posted,
 )
 from fhir.interactions.validate import validate
-from fhir.views import Interaction, view
+from fhir.views import view
 
 _BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 _R4 = "http://hl7.org/fhir/OperationDefinition/"

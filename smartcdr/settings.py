@@ -101,6 +101,7 @@ TEMPLATES = [
 # --- data ---------------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'smartcdr.sqlite3'}")}
 _database = DATABASES["default"]
+_database["CONN_MAX_AGE"] = None  # a connection for each thread, for as long as it works
 if _database["ENGINE"].endswith("sqlite3"):
     if _database["NAME"] != ":memory:":
         Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +112,6 @@ if _database["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;",
     }
 else:
-    _database["CONN_MAX_AGE"] = None
     _database["CONN_HEALTH_CHECKS"] = False
     _database["OPTIONS"] = {
         "server_side_binding": True,

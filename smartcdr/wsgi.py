@@ -8,9 +8,13 @@ from django.core.wsgi import get_wsgi_application
 from smartcdr.framing import framed
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartcdr.settings")
-application = framed(get_wsgi_application())
+django_application = get_wsgi_application()
 
-from fhir import validation  # noqa: E402  Django must be set up first
+# Django must be set up before these.
+from fhir import validation  # noqa: E402
+from fhir.front import straight_to_api  # noqa: E402
+
+application = framed(straight_to_api(django_application))
 
 # What every request needs is made before the first one, and then left out of garbage collections: they would
 # walk through these hundred thousands of objects again and again (a parsed bundle of 7 MB takes half as long

@@ -22,7 +22,7 @@ _settings = override_settings(REST_FRAMEWORK=_AUTHENTICATION)
 
 
 @contextmanager
-def _callers_are_known() -> Iterator[None]:
+def callers_are_known() -> Iterator[None]:
     """The settings under which callers are known, as long as any thread needs them.
 
     Threads that each overrode the settings would restore each other's, and leave them behind for good.
@@ -87,7 +87,7 @@ class Caller:
         kind = headers.pop("content_type", "application/fhir+json")
         known = {"Authorization": self.header} if self.header else {}
         sent = {**known, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        with _callers_are_known():
+        with callers_are_known():
             return self.client.generic(
                 method, path if path.startswith("/") else f"/fhir/{path}", data, kind, headers=sent
             )
