@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import cache
 
-from django.db import connection
-
 from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard
@@ -19,6 +17,7 @@ from fhir.hashing import digest
 from fhir.registry import SHARED_TYPES, search_parameters
 from fhir.search.engine import Hit
 from fhir.search.rowsets import among, rows_of
+from fhir.search.time_limit import fetch
 
 ROUNDS = 3
 """How far references between such resources are followed: role, its practitioner, that one's organization."""
@@ -47,13 +46,12 @@ def targets(places: Iterable[Place]) -> set[int]:
     if not rows:
         return set()
     wanted = rows_of("p(hash, patient, date, id)", rows)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT x.target FROM {wanted.sql} JOIN fhir_referenceindex x ON x.hash = p.hash "  # noqa: S608
-            "AND x.patient = p.patient AND x.date = p.date AND x.resource_id = p.id",
-            wanted.params,
-        )
-        return {row[0] for row in cursor.fetchall()}
+    found = fetch(
+        f"SELECT DISTINCT x.target FROM {wanted.sql} JOIN fhir_referenceindex x ON x.hash = p.hash "  # noqa: S608
+        "AND x.patient = p.patient AND x.date = p.date AND x.resource_id = p.id",
+        wanted.params,
+    )
+    return {row[0] for row in found}
 
 
 def resources(access: Access, keys: Collection[int], reach: Condition, since: int = 0) -> list[Hit]:
@@ -64,15 +62,13 @@ def resources(access: Access, keys: Collection[int], reach: Condition, since: in
     if not keys or reach is NEVER:
         return []
     alive, chosen = guard(access), among(sorted(keys))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "  # noqa: S608
-            "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END "
-            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
-            f"ON g.alive AND r.key {chosen.sql} AND NOT r.deleted AND {reach.sql} ORDER BY r.type, r.id",
-            (since, *alive.params, *chosen.params, *reach.params),
-        )
-        rows = cursor.fetchall()
+    rows = fetch(
+        "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "  # noqa: S608
+        "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END "
+        f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
+        f"ON g.alive AND r.key {chosen.sql} AND NOT r.deleted AND {reach.sql} ORDER BY r.type, r.id",
+        (since, *alive.params, *chosen.params, *reach.params),
+    )
     if not rows[0][0]:
         raise AccessLapsed
     return [Hit(*row[1:]) for row in rows if row[1] is not None]

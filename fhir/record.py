@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from django.db import connection
-
 from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard
@@ -22,6 +20,7 @@ from fhir.search.criteria import all_of
 from fhir.search.engine import Hit
 from fhir.search.rowsets import among, rows_of
 from fhir.search.sorting import Key, Order
+from fhir.search.time_limit import fetch
 from fhir.tables import TYPE_NUMBERS
 
 _PEOPLE = ("Patient", "Person", "RelatedPerson")
@@ -53,7 +52,7 @@ def page(
     """Up to `size` resources in the compartment of the patient with this digest, and the place where more
     follow.
 
-    Raises AccessLapsed where the guard does not hold.
+    Raises AccessLapsed where the guard does not hold, FhirError (504) where it takes too long.
     """
     reach = one_of(reaches)
     if reach is NEVER:
@@ -69,17 +68,15 @@ def page(
         ]
     )
     alive = guard(access)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN ("
-            "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text "
-            "FROM fhir_compartment c JOIN fhir_resource r ON r.id = c.resource_id "
-            f"WHERE {where.sql} AND NOT r.deleted ORDER BY c.type, c.date, c.resource_id LIMIT {size + 1}"
-            ") p ON g.alive ORDER BY p.kind, p.date, p.id",
-            (*alive.params, *where.params),
-        )
-        rows = cursor.fetchall()
+    rows = fetch(
+        "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "  # noqa: S608
+        f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN ("
+        "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text "
+        "FROM fhir_compartment c JOIN fhir_resource r ON r.id = c.resource_id "
+        f"WHERE {where.sql} AND NOT r.deleted ORDER BY c.type, c.date, c.resource_id LIMIT {size + 1}"
+        ") p ON g.alive ORDER BY p.kind, p.date, p.id",
+        (*alive.params, *where.params),
+    )
     if not rows[0][0]:
         raise AccessLapsed
     found = [row for row in rows if row[1] is not None]

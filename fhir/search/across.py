@@ -15,7 +15,7 @@ from fhir.enforcement import require, visible
 from fhir.outcome import BadRequest, Forbidden
 from fhir.registry import RESOURCE_TYPES, search_parameters
 from fhir.search.criteria import Asked
-from fhir.search.parts import parse_part
+from fhir.search.parts import MOST_WAYS, parse_part, ways
 from fhir.search.query import ELSEWHERE, RESULT, Query, SortKey, pairs, read, unknown
 
 TYPE = "_type"
@@ -95,10 +95,16 @@ def _not_common(types: Iterable[str], name: str, value: str) -> str:
     if code in RESULT or code in ELSEWHERE:
         return ""
     kinds: dict[str, str] = {}
+    leading = 0
     for resource_type in types:
         part = parse_part(resource_type, name, value)
         if part is None:
             return unknown(resource_type, code)
+        leading += ways(part) if not isinstance(part, Asked) else 0
+        if leading > MOST_WAYS:
+            raise BadRequest(
+                f"'{name}' leads from too many types to too many: name fewer.", code="too-costly"
+            )
         kinds.setdefault(part.parameter.type if isinstance(part, Asked) else "chain", resource_type)
     if len(kinds) > 1:
         return f"'{code}' is not the same search parameter in {' and '.join(kinds.values())}."

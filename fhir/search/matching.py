@@ -6,8 +6,6 @@ https://hl7.org/fhir/R4/http.html#trules https://hl7.org/fhir/R4/http.html#ccrea
 from collections.abc import Collection
 from dataclasses import replace
 
-from django.db import connection
-
 from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, require, visible
@@ -17,6 +15,7 @@ from fhir.search.criteria import Asked, any_of
 from fhir.search.escapes import split, unescape
 from fhir.search.query import Query, parse
 from fhir.search.rowsets import rows_of
+from fhir.search.time_limit import fetch
 
 ENOUGH = 2
 """How many matches are told: more than one is refused by whoever asks, however many."""
@@ -73,16 +72,14 @@ def _look_up(wanted: Collection[tuple[str, int, int]], access: Access) -> list[t
         return []
     alive = guard(access)
     rows = rows_of("p(hash, system)", [(hashed, system) for _, hashed, system in wanted])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT g.alive, m.type, m.fhir_id, m.hash, m.system "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g "
-            f"LEFT JOIN (SELECT r.type, r.fhir_id, x.hash, x.system FROM {rows.sql} "
-            "JOIN fhir_tokenindex x ON x.hash = p.hash AND x.system = p.system "
-            f"JOIN fhir_resource r ON r.id = x.resource_id WHERE NOT r.deleted AND {reach.sql}) m ON g.alive",
-            (*alive.params, *rows.params, *reach.params),
-        )
-        found = cursor.fetchall()
+    found = fetch(
+        "SELECT g.alive, m.type, m.fhir_id, m.hash, m.system "  # noqa: S608
+        f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g "
+        f"LEFT JOIN (SELECT r.type, r.fhir_id, x.hash, x.system FROM {rows.sql} "
+        "JOIN fhir_tokenindex x ON x.hash = p.hash AND x.system = p.system "
+        f"JOIN fhir_resource r ON r.id = x.resource_id WHERE NOT r.deleted AND {reach.sql}) m ON g.alive",
+        (*alive.params, *rows.params, *reach.params),
+    )
     if not found[0][0]:
         raise AccessLapsed
     return [row[1:] for row in found if row[1] is not None]

@@ -56,13 +56,13 @@ def _chained(resource_type: str, name: str, value: str, depth: int) -> Chained:
     if target and target not in parameter.targets:
         raise BadRequest(f"'{name}': '{code}' does not lead to '{target}'.")
     options: list[tuple[str, Part]] = []
-    ways = 0
+    leading = 0
     for each in (target,) if target else parameter.targets:
         part = _parse_inner(each, rest, value, depth)
         if part is not None:
             options.append((each, part))
-            ways += _ways(part)
-        if ways > MOST_WAYS:
+            leading += ways(part)
+        if leading > MOST_WAYS:
             raise BadRequest(
                 f"'{name}' leads to too many types: name them, as in reference:Type.", code="too-costly"
             )
@@ -71,11 +71,11 @@ def _chained(resource_type: str, name: str, value: str, depth: int) -> Chained:
     return Chained(parameter, tuple(options))
 
 
-def _ways(part: Part) -> int:
+def ways(part: Part) -> int:
     """To how many types a part of a query leads."""
     if isinstance(part, Chained):
-        return sum(_ways(inner) for _, inner in part.options)
-    return _ways(part.part) if isinstance(part, Pointed) else 1
+        return sum(ways(inner) for _, inner in part.options)
+    return ways(part.part) if isinstance(part, Pointed) else 1
 
 
 def _parse_inner(resource_type: str, name: str, value: str, depth: int) -> Part | None:

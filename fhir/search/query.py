@@ -103,7 +103,7 @@ def parse(resource_type: str, text: str, *, strict: bool) -> Query:
 
 
 def read(resource_type: str, asked: Iterable[tuple[str, str]]) -> Query:
-    """Return what these parameters ask of `resource_type`. Raises BadRequest as `parse` does if not strict."""
+    """Return what these parameters ask of `resource_type`. Raises BadRequest as `parse` does."""
     query = Query(resource_type)
     for name, value in asked:
         query = _take(query, name, value)

@@ -1,8 +1,8 @@
 """How long a search may take: settings.FHIR_SEARCH_TIMEOUT_SECONDS, kept by the database itself.
 
-Only what serves requests keeps the limit; commands, workers and migrations may take as long as they need. So
-it begins with the middleware, which nothing but a server has, and costs no request anything: PostgreSQL is told
-once for each connection, SQLite counts its own steps.
+Only what serves requests keeps the limit; commands, workers and migrations may take as long as they need.
+So it begins with a middleware, which nothing but a server has. It costs a request next to nothing:
+PostgreSQL is told once for each connection, SQLite counts its own steps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def keep_time_limit(get_response: Callable[[HttpRequest], HttpResponseBase]) -> 
 
 
 def serve() -> None:
-    """From now on keep the limit in this process: on each connection to PostgreSQL that is made from here on."""
+    """From now on keep the limit in this process: on PostgreSQL on connections that are made afterwards."""
     global _serving
     _serving = True
     connection_created.connect(_tell, dispatch_uid="fhir.search.time_limit")
@@ -63,12 +63,12 @@ def end_of_time() -> float:
     return time.monotonic() + limit if _serving and limit else math.inf
 
 
-def fetch(sql: str, params: Sequence[object], until: float | None = None) -> list[tuple[Any, ...]]:
+def fetch(sql: str, params: Sequence[Any], until: float | None = None) -> list[tuple[Any, ...]]:
     """All rows of a statement, of which several may share the time `until` (as `end_of_time` gives it).
 
-    Raises FhirError (504, `timeout`) where that is over before the rows are there. 504, for it is the database
-    that has not answered in time: 503 would tell clients that the server is overloaded, and that the very same
-    search might soon succeed. https://hl7.org/fhir/R4/valueset-issue-type.html
+    Raises FhirError (504, `timeout`) where that is over before the rows are there. Not 503: that would say
+    that the server is overloaded, and that the very same search will succeed a little later.
+    https://www.rfc-editor.org/rfc/rfc9110#section-15.6 https://hl7.org/fhir/R4/valueset-issue-type.html
     """
     end = end_of_time() if until is None else until
     if time.monotonic() > end:
@@ -77,7 +77,8 @@ def fetch(sql: str, params: Sequence[object], until: float | None = None) -> lis
         with connection.cursor() as cursor:
             if end == math.inf or connection.vendor == "postgresql":
                 cursor.execute(sql, params)
-                return cursor.fetchall()
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
             return _fetch_before(end, cursor, sql, params)
     except OperationalError as error:
         if is_timeout(error):
@@ -85,7 +86,7 @@ def fetch(sql: str, params: Sequence[object], until: float | None = None) -> lis
         raise
 
 
-def _fetch_before(end: float, cursor: Any, sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+def _fetch_before(end: float, cursor: Any, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """SQLite: https://www.sqlite.org/c3ref/progress_handler.html"""
     database = connection.connection
     database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
@@ -110,6 +111,6 @@ def too_slow() -> FhirError:
     return FhirError(
         504,
         "timeout",
-        f"This took longer than {settings.FHIR_SEARCH_TIMEOUT_SECONDS:g} seconds and was stopped. Ask for less: "
-        "name a patient, a code or a period, or sort by the date only.",
+        f"This took longer than {settings.FHIR_SEARCH_TIMEOUT_SECONDS:g} seconds and was stopped. "
+        "Ask for less: name a patient, a code or a period.",
     )

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from fhir import jsontext
 from fhir.access import Access
 from fhir.condition import ALWAYS, NEVER, Condition
@@ -18,6 +16,7 @@ from fhir.reach import one_of
 from fhir.registry import compartment_class
 from fhir.search.criteria import all_of
 from fhir.search.rowsets import among
+from fhir.search.time_limit import end_of_time, fetch
 from fhir.store.reading import Version
 from fhir.tables import TYPE_NUMBERS
 
@@ -61,13 +60,15 @@ def changes(access: Access, types: tuple[str, ...], window: Window, size: int) -
     """Up to `size` versions of resources of these types that this access may find, newest first.
 
     Each is judged on its own content, and its resource on what it is now, or was last if it is deleted. A
-    deletion is shown where what it ended is. Raises AccessLapsed where the guard does not hold.
+    deletion is shown where what it ended is. Raises AccessLapsed where the guard does not hold, FhirError
+    (504) where it takes too long.
     """
     whole = frozenset(name for name in types if visible(access, name, "s") is ALWAYS)
     found: list[Found] = []
+    until = end_of_time()
     wanted = max(size, BATCH)
     while True:
-        rows = _rows(access, types, window, size if len(whole) == len(types) else wanted)
+        rows = _rows(access, types, window, size if len(whole) == len(types) else wanted, until)
         found += (_found(row) for row in rows if row[0] in whole or _judge(access, row))
         if len(found) >= size or not rows or len(rows) < wanted:
             return found[:size]
@@ -95,7 +96,9 @@ def _sees(access: Access, resource_type: str, fhir_id: str, text: str | None) ->
     return bool(text) and sees(access, resource_type, fhir_id, content, letter="s")
 
 
-def _rows(access: Access, types: tuple[str, ...], window: Window, limit: int) -> list[tuple[Any, ...]]:
+def _rows(
+    access: Access, types: tuple[str, ...], window: Window, limit: int, until: float
+) -> list[tuple[Any, ...]]:
     """The next versions whose resources are within reach as they are now, or deleted.
 
     The last column is what a deletion ended, `latest` what a deleted resource was last.
@@ -103,16 +106,15 @@ def _rows(access: Access, types: tuple[str, ...], window: Window, limit: int) ->
     parts = [part for reach in _reaches(access, types) for part in _sources(reach, window, limit)]
     union = " UNION ALL ".join(f"SELECT * FROM ({part.sql}) u{place}" for place, part in enumerate(parts))  # noqa: S608
     alive = guard(access)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT g.alive, h.*, CASE WHEN h.deleted THEN (SELECT e.text FROM fhir_resourceversion e "  # noqa: S608
-            "WHERE e.resource_id = h.id AND e.version = h.version - 1) END AS ended "
-            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN (SELECT {_COLUMNS} FROM ({union}) a "
-            f"ORDER BY last_updated DESC, id DESC, version DESC LIMIT {limit}) h ON g.alive "
-            "ORDER BY h.last_updated DESC, h.id DESC, h.version DESC",
-            (*alive.params, *(value for part in parts for value in part.params)),
-        )
-        rows = cursor.fetchall()
+    rows = fetch(
+        "SELECT g.alive, h.*, CASE WHEN h.deleted THEN (SELECT e.text FROM fhir_resourceversion e "  # noqa: S608
+        "WHERE e.resource_id = h.id AND e.version = h.version - 1) END AS ended "
+        f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN (SELECT {_COLUMNS} FROM ({union}) a "
+        f"ORDER BY last_updated DESC, id DESC, version DESC LIMIT {limit}) h ON g.alive "
+        "ORDER BY h.last_updated DESC, h.id DESC, h.version DESC",
+        (*alive.params, *(value for part in parts for value in part.params)),
+        until,
+    )
     if not rows[0][0]:
         raise AccessLapsed
     return [row[1:] for row in rows if row[1] is not None]

@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from fhir.outcome import Conflict, FhirError
+from fhir.search.time_limit import is_timeout, too_slow
 
 Result = TypeVar("Result")
 
@@ -24,9 +25,9 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
     beginning.
 
     Tried up to eight times where the database ends it because of others (so `work` must bear repeating); then
-    Conflict is raised, or FhirError with 503 where SQLite never got to write. `one_statement` says that
-    `work` writes with one statement, which PostgreSQL makes a transaction by itself. Inside another
-    transaction it is a part of that one, and tried once.
+    Conflict is raised, or FhirError: 503 where SQLite never got to write, 504 where a statement took too
+    long. `one_statement` says that `work` writes with one statement, which PostgreSQL makes a transaction by
+    itself. Inside another transaction it is a part of that one, and tried once.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
@@ -40,6 +41,8 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
         except (OperationalError, IntegrityError) as error:
             if getattr(error.__cause__, "sqlite_errorname", None) == "SQLITE_BUSY":
                 raise _busy() from error
+            if isinstance(error, OperationalError) and is_timeout(error):
+                raise too_slow() from error
             if getattr(error.__cause__, "sqlstate", None) not in _PASSING:
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 — spreads the contenders, no secret

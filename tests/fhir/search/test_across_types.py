@@ -72,7 +72,7 @@ def test_the_types_that_are_named_are_searched_newest_first() -> None:
     found = search("_type=Patient,Observation")
     assert names(found) == ["Observation/b1", "Observation/a1", "Patient/ben", "Patient/ann"]
     assert found["total"] == 4
-    assert [each["fullUrl"] for each in found["entry"]][0] == "http://testserver/fhir/Observation/b1"
+    assert found["entry"][0]["fullUrl"] == "http://testserver/fhir/Observation/b1"
     assert names(search("_type=Condition")) == ["Condition/a1"]
     assert names(search("_type=Patient,Patient")) == ["Patient/ben", "Patient/ann"]
 
