@@ -126,7 +126,7 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
     """Return the index rows of a stored resource, or of one that has its id and is about to be stored.
 
     Values that are not of the type that R4 gives them, which a lenient loader lets through, are passed over;
-    the other values of the same parameter count. Raises KeyError for a Patient without an id.
+    the other values of the same parameter count. Raises KeyError for a Patient without an id, TooManyPairs.
     """
     plan = _plan(resource_type)
     rows = IndexRows(resource.get("id", ""), resource.get("meta", {}).get("lastUpdated", ""))

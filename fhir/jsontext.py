@@ -10,7 +10,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 import orjson
@@ -51,6 +51,9 @@ class Number(Decimal):
     __slots__ = ("text",)
     text: str
 
+
+_SHOWN = 64
+"""How many letters of a name are repeated to the sender."""
 
 _NUMBERS = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -146,7 +149,10 @@ def _number(text: str) -> float | Decimal:
     number = float(text)
     if orjson.dumps(number).decode() == text:
         return number
-    exact = Decimal(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation as error:
+        raise JsonTextError("number", "A number has an exponent that is beyond all measure") from error
     if number == 0 and exact:
         raise JsonTextError("number", f"The number {text} is too small to be told from zero")
     if str(exact) == text:
@@ -183,18 +189,38 @@ def _refuse_depth(skeleton: bytes, value: Any) -> None:
 
 def _deep_path(value: Any) -> str:
     """Return the path of the first container that is nested too deep."""
-    level = [("", value)]
-    for _ in range(MAX_DEPTH):
-        level = [inner for path, outer in level for inner in _containers(path, outer)]
-    return level[0][0]
+    return next(_written(path) for path, _ in _containers(value) if len(path) == MAX_DEPTH)
 
 
-def _containers(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        items = [(f"{path}.{key}".lstrip("."), inner) for key, inner in value.items()]
-    else:
-        items = [(f"{path}[{position}]", inner) for position, inner in enumerate(value)]
-    return (item for item in items if isinstance(item[1], dict | list))
+def _containers(value: Any) -> Iterator[tuple[list[str | int], Any]]:
+    """Yield the arrays and objects within a value, itself first, each with the way to it, which is good until
+    the next one.
+
+    No more is kept than that way: there may be millions of them, below a name of a million letters.
+    """
+    path: list[str | int] = []
+    levels = [_inner(value)]
+    yield path, value
+    while levels:
+        step, inner = next(levels[-1], ("", None))
+        del path[len(levels) - 1 :]
+        if inner is None:
+            levels.pop()
+            continue
+        path.append(step)
+        levels.append(_inner(inner))
+        yield path, inner
+
+
+def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    return ((step, inner) for step, inner in pairs if isinstance(inner, dict | list))
+
+
+def _written(path: list[str | int]) -> str:
+    """A path as text, with no more than the beginnings of long names."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}" for step in path)
+    return "".join(steps).lstrip(".")
 
 
 class _Doubled(dict[str, Any]):
@@ -207,23 +233,25 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    keys = [key for key, _ in pairs]
+    seen: set[str] = set()
     doubled = _Doubled(value)
-    doubled.key = next(key for key in keys if keys.count(key) > 1)
+    for key, _ in pairs:
+        if key in seen:
+            doubled.key = key
+            break
+        seen.add(key)
     return doubled
 
 
 def _duplicate(text: bytes) -> JsonTextError:
-    """Return the error that names the outermost key that stands twice."""
-    level: list[tuple[str, Any]] = [("", json.loads(text, object_pairs_hook=_pairs))]
-    while level:
-        for path, value in level:
-            if isinstance(value, _Doubled):
-                where = f"{path}.{value.key}".lstrip(".")
-                return JsonTextError(
-                    "duplicate-key", f"The key {value.key!r} stands twice in one object", path=where
-                )
-        level = [inner for path, outer in level for inner in _containers(path, outer)]
+    """Return the error that names the first key that stands twice, an outer one before those within it."""
+    for path, value in _containers(json.loads(text, object_pairs_hook=_pairs)):
+        if isinstance(value, _Doubled):
+            return JsonTextError(
+                "duplicate-key",
+                f"The key {value.key[:_SHOWN]!r} stands twice in one object",
+                path=_written([*path, value.key]),
+            )
     return JsonTextError("duplicate-key", "A key stands twice in one object")
 
 

@@ -11,6 +11,7 @@ from fhir.exchange import Answer, Request
 from fhir.indexing import IndexRows
 from fhir.jsontext import serialise
 from fhir.outcome import Forbidden, Issue, Unprocessable, outcome
+from fhir.search.types.composite import TooManyPairs
 from fhir.search.types.date import DateError
 from fhir.store import Change, Current
 
@@ -22,11 +23,13 @@ def draft(
     resource: dict[str, Any] | None,
     current: Current | None = None,
 ) -> Change:
-    """`store.draft`, with Unprocessable for a date that no calendar has."""
+    """`store.draft`, with Unprocessable for a date that no calendar has, and for more than can be indexed."""
     try:
         return store.draft(resource_type, fhir_id, method, resource, current)
     except DateError as error:
         raise Unprocessable(str(error), code="value") from error
+    except TooManyPairs as error:
+        raise Unprocessable(str(error), code="too-costly") from error
 
 
 def check_change(request: Request, letter: str, change: Change, current: Current) -> bool:

@@ -84,7 +84,7 @@ def draft(
     Whatever the resource says of its own id, version and time is overwritten. Content that is the same to the
     byte changes nothing, and deleting what is deleted neither.
     Raises fhir.search.types.date.DateError for a date that no calendar has, unless `lenient`: then nothing
-    finds it.
+    finds it. Raises fhir.search.types.composite.TooManyPairs.
     """
     change = Change(resource_type, fhir_id, method, resource, current)
     if current is not None and _same(change, current):

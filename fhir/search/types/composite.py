@@ -23,6 +23,14 @@ from fhir.search.types.reference import ReferenceRow
 from fhir.search.types.string import StringRow
 from fhir.search.types.token import TokenRow
 
+MOST_PAIRS = 100_000
+"""How many pairs of values one parameter may find in a resource: at one place each of a code's codings goes
+with each of a value's."""
+
+
+class TooManyPairs(Exception):
+    """A resource in which a composite parameter would find more pairs than can be indexed."""
+
 
 @dataclass(slots=True)
 class CompositeRows:
@@ -36,13 +44,29 @@ class CompositeRows:
 
 
 def index(parameter: SearchParameter, found: list[Found]) -> CompositeRows:
-    """Return the rows of the places that a composite parameter finds; only whole ones count."""
+    """Return the rows of the places that a composite parameter finds; only whole ones count.
+
+    Raises TooManyPairs.
+    """
     rows = CompositeRows()
+    pairs = 0
     for (first, *rest), place in found:
-        if first and all(rest):
-            for head in _heads(parameter, first):
-                _add(rows, parameter, _key(parameter.resource_type, parameter.code, place, head), rest)
+        if not first or not all(rest):
+            continue
+        heads = dict.fromkeys(_heads(parameter, first))
+        pairs += len(heads) * sum(map(_width, rest[-1]))
+        if pairs > MOST_PAIRS:
+            raise TooManyPairs(f"There are more than {MOST_PAIRS} pairs of values for '{parameter.code}'.")
+        for head in heads:
+            _add(rows, parameter, _key(parameter.resource_type, parameter.code, place, head), rest)
     return rows
+
+
+def _width(found: Found) -> int:
+    """How many values one found element may stand for."""
+    value, _ = found
+    codings = value.get("coding") if isinstance(value, dict) else None
+    return len(codings) if isinstance(codings, list) else 1
 
 
 def _add(rows: CompositeRows, parameter: SearchParameter, key: int, rest: list[list[Found]]) -> None:
