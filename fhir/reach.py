@@ -36,6 +36,15 @@ def read_and_found(access: Access, types: Iterable[str]) -> Reach:
     return _without_never(reaches)
 
 
+def named_patients(access: Access, types: Iterable[str]) -> frozenset[str] | None:
+    """The ids of the patients to whom it is limited what `access` may read or find of these types; None where
+    it is not limited."""
+    rules = [rule for name in types for letter in "rs" for rule in access.rules_for(name, letter)]
+    if any(rule.patients is None for rule in rules):
+        return None
+    return frozenset[str]().union(*(rule.patients or () for rule in rules))
+
+
 def one_of(reaches: Reach) -> Condition:
     """The condition that a row `r` is of one of these types and within reach; NEVER where there is none."""
     groups: dict[Condition, list[str]] = {}

@@ -27,7 +27,7 @@ from fhir.export.members import patients_of
 from fhir.export.models import ExportFile, ExportJob
 from fhir.hashing import reference_key
 from fhir.outcome import FhirError, NotFound
-from fhir.reach import Reach, one_of
+from fhir.reach import Reach, named_patients, one_of
 from fhir.registry import SHARED_TYPES
 from fhir.search.rowsets import among
 
@@ -113,7 +113,8 @@ class Export:
         return self.job.level == ExportJob.Level.SYSTEM
 
     def _members(self) -> frozenset[int] | None:
-        """The digests of the patients that the export is about; None for all."""
+        """The digests of the patients that the export is about, as far as they are within reach; None for
+        all."""
         patients = frozenset(self.job.patients) if self.job.patients else None
         if self.job.level == ExportJob.Level.GROUP:
             group = store.read(self.access, "Group", self.job.group)
@@ -121,6 +122,9 @@ class Export:
                 raise NotFound(f"Group/{self.job.group} is gone.")
             members = patients_of(group.text)
             patients = members if patients is None else members & patients
+        within = named_patients(self.access, self.job.types)
+        if within is not None:
+            patients = within if patients is None else patients & within
         return None if patients is None else frozenset(reference_key("Patient", each) for each in patients)
 
     def _listing(self, types: Sequence[str], members: frozenset[int] | None) -> listing.Listing:

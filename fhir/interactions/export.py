@@ -84,7 +84,8 @@ def export_status(request: Request) -> Answer:
     job = _own_job(request)
     starting.revive(job)
     if job.is_unfinished:
-        progress = f"{job.done} of {job.total} resources" if job.total else job.state
+        # No numbers: how many resources are looked through says how many there are, for others too.
+        progress = f"{100 * job.done // job.total} %" if job.total else job.state
         headers = {"X-Progress": progress, "Retry-After": str(settings.EXPORT_RETRY_SECONDS)}
         return Answer(202, headers=headers)
     if job.state == ExportJob.State.FAILED:

@@ -150,7 +150,7 @@ def test_a_client_is_told_where_to_ask_and_how_far_it_is(exporter: Exporter, dir
     assert waiting["X-Progress"] == "queued"
     assert int(waiting["Retry-After"]) > 0
     ExportJob.objects.update(state="running", done=3, total=9)
-    assert exporter.get(status)["X-Progress"] == "3 of 9 resources"
+    assert exporter.get(status)["X-Progress"] == "33 %"
     ExportJob.objects.update(state="queued")
     work()
     done = exporter.get(status)

@@ -142,6 +142,32 @@ def test_the_end_of_the_token_ends_an_export_that_waits(directory: Path) -> None
     assert not list(directory.rglob("*.ndjson"))
 
 
+@pytest.mark.parametrize("path", ["Patient/$export", "Group/g/$export"])
+def test_an_export_tells_nobody_how_much_there_is_of_others(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(group("g", {"entity": reference("Patient/ann")}, {"entity": reference("Patient/ben")}))
+    own = Exporter(of_patients("ann"))
+    progress: list[str] = []
+    monkeypatch.setattr(running, "BEAT", 0)
+    write = running.Export._write
+
+    def look(self: running.Export, *rest: object) -> None:
+        write(self, *rest)  # type: ignore[arg-type]
+        progress.append(own.get(status)["X-Progress"])
+
+    monkeypatch.setattr(running.Export, "_write", look)
+    told = []
+    for _ in range(2):
+        status = own.start(path)
+        work()
+        told.append([*progress, str(ExportJob.objects.latest("created").total)])
+        progress.clear()
+        put(*(observation(f"ben-{number}", "ben") for number in range(50)))
+    assert told[0] == told[1]
+    assert all(text.endswith(" %") for text in told[0][:-1])
+
+
 def test_the_end_of_the_token_ends_an_export_under_way(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
