@@ -19,8 +19,8 @@ from rest_framework.request import Request
 from accounts.models import User
 from fhir.access import Access, Guard, Rule
 from fhir.outcome import Unauthorized
-from launch.rights import NO_RIGHTS, depend_on_identity_alone, rights_of
-from oauth import catalogue, effective_access
+from launch.rights import depend_on_identity_alone, rights_of
+from oauth import backend_services, catalogue, effective_access
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, SigningKey
 from oauth.scopes import Scope, parse_scopes
@@ -90,7 +90,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[str, Access] | None:
         """Raises fhir.outcome.Unauthorized (401) for a header that does not hold a living token."""
-        header = request.headers.get("Authorization")
+        header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
         access = access_for(header)
@@ -189,8 +189,9 @@ def _holder(row: AccessToken, kid: str) -> Holder:
 
 
 def _rules(holder: Holder) -> tuple[Rule, ...]:
-    rights = rights_of(holder.user) if holder.user else NO_RIGHTS
-    return effective_access.rules(holder.scopes, rights, holder.patient)
+    if holder.user is None:
+        return backend_services.rules(holder.client, holder.scopes)
+    return effective_access.rules(holder.scopes, rights_of(holder.user), holder.patient)
 
 
 def _invalid(why: str) -> Unauthorized:

@@ -55,5 +55,9 @@ def bearer_may_introspect(authorization: str) -> bool:
         return False
     tokens = alive(AccessToken.objects.filter(token_checksum=verified.checksum))
     row = tokens.filter(application__introspection=Application.Introspection.ANY.value).first()
-    granted = (parse_scopes(row.scope) or ()) if row else ()
-    return NamedScope("introspection") in catalogue.grantable(granted, granted)
+    if row is None:
+        return False
+    # A client that acts for itself has the rights of its registration, as that is now.
+    allowed = row.scope if row.user_id else row.application.scope
+    scopes = catalogue.grantable(parse_scopes(row.scope) or (), parse_scopes(allowed) or ())
+    return NamedScope("introspection") in scopes

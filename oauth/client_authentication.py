@@ -13,10 +13,14 @@ from urllib.parse import unquote_plus
 
 from django.db.models import FilteredRelation, QuerySet
 
+from oauth.client_assertion import ASSERTION_TYPE, BadAssertion, read_assertion
+from oauth.client_keys import KeysUnavailable, key_set_of
 from oauth.client_secrets import is_one_of
+from oauth.jwk_sets import NoKey
 from oauth.models import Application, ClientSecret
 from oauth.models.client import in_force
 from oauth.prepared import NOW, Prepared, columns, instance, value
+from oauth.used_assertions import use_up
 
 _LONGEST = 255
 # What the endpoints ask of a client; its other columns are read when somebody asks for them.
@@ -35,6 +39,8 @@ _OF_CLIENT = columns(
             "introspection",
             "access_token_seconds",
             "refresh_token_seconds",
+            "client_jwks",
+            "client_jwks_uri",
         ]
     ),
 )
@@ -46,7 +52,8 @@ def _query() -> QuerySet[Application, Any]:
     known = FilteredRelation("secrets", condition=in_force(NOW, "secrets__"))
     secrets = (f"known__{name}" for name in _OF_SECRET)
     clients = Application.objects.annotate(known=known).filter(client_id=value("client_id"))
-    return clients.values_list(*_OF_CLIENT, *secrets)
+    rows: QuerySet[Application, Any] = clients.values_list(*_OF_CLIENT, *secrets)
+    return rows
 
 
 _CLIENT = Prepared(_query)
@@ -69,11 +76,44 @@ def authenticate(authorization: str, form: Mapping[str, str]) -> Application:
 
     Raises InvalidClientError or AmbiguousClientError. https://www.rfc-editor.org/rfc/rfc6749#section-2.3
     """
+    if form.get("client_assertion") or form.get("client_assertion_type"):
+        if authorization or form.get("client_secret"):
+            raise AmbiguousClientError("Send an assertion or a secret, not both.")
+        return _by_assertion(form)
     if authorization:
         return _by_basic(authorization, form)
     if form.get("client_secret"):
         return _by_secret(form.get("client_id", ""), form["client_secret"], Method.POST)
     return _public(form)
+
+
+def _by_assertion(form: Mapping[str, str]) -> Application:
+    """The client whose registered key has signed. Its name is believed only once that is proven.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification
+    """
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise InvalidClientError(f"client_assertion_type must be {ASSERTION_TYPE}.")
+    try:
+        assertion = read_assertion(form.get("client_assertion", ""))
+    except BadAssertion as error:
+        raise InvalidClientError(str(error)) from error
+    if form.get("client_id", assertion.client_id) != assertion.client_id:
+        raise InvalidClientError("The client_id in the body is not the one in the assertion.")
+    client, _ = _find(assertion.client_id)
+    if not client.has_keys:
+        raise InvalidClientError("The client is not registered to authenticate in this way.")
+    if assertion.jku is not None and assertion.jku != client.client_jwks_uri:
+        raise InvalidClientError("jku is not the URL that the client's key set is registered with.")
+    try:
+        key = key_set_of(client, assertion.kid).find(assertion.kid, assertion.algorithm)
+    except (KeysUnavailable, NoKey) as error:
+        raise InvalidClientError(str(error)) from error
+    if not assertion.is_signed_by(key):
+        raise InvalidClientError("The signature is not one of the registered key with this kid.")
+    if not use_up(client, assertion):
+        raise InvalidClientError("This jti was used before; every request needs an assertion of its own.")
+    return client
 
 
 def _by_basic(authorization: str, form: Mapping[str, str]) -> Application:

@@ -5,6 +5,7 @@ than another.
 https://www.rfc-editor.org/rfc/rfc7591#section-2
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,11 +13,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from oauth.backend_services import is_with_person, is_without_person
 from oauth.client_urls import origin_fault, redirect_uri_fault, split_url, web_url_fault
+from oauth.jwk_sets import key_set_faults
 from oauth.models import Application
-from oauth.scopes import parse_scope
+from oauth.scopes import Scope, parse_scope
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+# What a client is registered for that does not say so, if it is for people; a backend service has the third.
+FOR_PEOPLE = GRANT_TYPES[:2]
 LIFETIME_LIMITS = {"access_token_seconds": (300, 3600), "refresh_token_seconds": (300, 10 * 365 * 86400)}
 
 # Metadata name → name of the model's field, where the value is one text.
@@ -31,6 +36,7 @@ TEXTS = {
     "policy_uri": "policy_uri",
     "tos_uri": "tos_uri",
     "launch_url": "launch_url",
+    "jwks_uri": "client_jwks_uri",
     "application_type": "application_type",
     "token_endpoint_auth_method": "token_endpoint_auth_method",
     "scope": "scope",
@@ -40,7 +46,7 @@ TEXTS = {
     "status": "status",
 }
 LISTS = ("redirect_uris", "allowed_origins", "contacts", "grant_types")
-WEB_URLS = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "launch_url")
+WEB_URLS = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "launch_url", "jwks_uri")
 CHOICES = {
     "application_type": Application.ApplicationType.values,
     "token_endpoint_auth_method": Application.AuthMethod.values,
@@ -49,6 +55,7 @@ CHOICES = {
     "status": Application.Status.values,
 }
 
+_WITHOUT_SECRETS = (Application.ApplicationType.BROWSER, Application.ApplicationType.NATIVE)
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
@@ -69,6 +76,11 @@ def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
     if found:
         raise BadMetadata(found)
     values = {field: metadata[name] for name, field in TEXTS.items() if name in metadata}
+    if "jwks" in metadata:
+        values["client_jwks"] = json.dumps(metadata["jwks"], separators=(",", ":"))
+    # One of the two is enough, so that naming one takes the place of the other.
+    if "jwks" in metadata or metadata.get("jwks_uri"):
+        values = {"client_jwks": "", "client_jwks_uri": "", **values}
     for name in ("redirect_uris", "allowed_origins"):
         if name in metadata:
             values[name] = " ".join(metadata[name])
@@ -101,7 +113,8 @@ def settle(application: Application) -> None:
     application.algorithm = Application.NO_ALGORITHM
     application.client_secret = ""
     application.skip_authorization = False
-    application.grant_types = application.grant_types or list(GRANT_TYPES)
+    is_service = application.application_type == Application.ApplicationType.BACKEND
+    application.grant_types = application.grant_types or list(GRANT_TYPES[2:] if is_service else FOR_PEOPLE)
     if (
         application.application_type == Application.ApplicationType.BROWSER
         and not application.allowed_origins
@@ -134,8 +147,11 @@ def shape_faults(metadata: Mapping[str, Any]) -> Iterator[str]:
             if not isinstance(value, int) or isinstance(value, bool):
                 yield f"{name}: must be a whole number of seconds."
         elif name == "response_types":
-            if value != ["code"]:
+            if value not in (["code"], []):
                 yield 'response_types: only ["code"] is supported.'
+        elif name == "jwks":
+            if not isinstance(value, dict):
+                yield "jwks: must be a JWK Set, an object."
         else:
             yield f"{name}: is not a known member of client metadata."
 
@@ -152,9 +168,10 @@ def faults(application: Application) -> Iterator[str]:
         if getattr(application, name) not in allowed:
             yield f"{name}: must be one of {', '.join(allowed)}."
     for name in WEB_URLS:
-        if fault := web_url_fault(getattr(application, name)):
+        if fault := web_url_fault(getattr(application, TEXTS[name])):
             yield f"{name}: {fault}"
     yield from _grant_faults(application)
+    yield from _key_faults(application)
     yield from _redirect_faults(application)
     yield from _origin_faults(application)
     yield from _scope_faults(application)
@@ -166,24 +183,49 @@ def faults(application: Application) -> Iterator[str]:
 
 
 def _grant_faults(application: Application) -> Iterator[str]:
-    asked = application.grant_types or list(GRANT_TYPES)
+    asked = application.grant_types
+    method, kinds = Application.AuthMethod, Application.ApplicationType
     for unknown in sorted(set(asked) - set(GRANT_TYPES)):
         yield f"grant_types: {unknown} is not supported."
-    if "authorization_code" not in asked:
+    if "authorization_code" not in asked and "client_credentials" not in asked:
         yield "grant_types: authorization_code is missing; without it no token can be had."
-    public = application.token_endpoint_auth_method == Application.AuthMethod.NONE
-    if not public and application.application_type in (
-        Application.ApplicationType.BROWSER,
-        Application.ApplicationType.NATIVE,
-    ):
+    elif "authorization_code" not in asked and "refresh_token" in asked:
+        yield "grant_types: refresh_token needs authorization_code; a backend service has no refresh tokens."
+    if application.application_type == kinds.BACKEND and set(asked) & set(FOR_PEOPLE):
+        yield "grant_types: a backend service has client_credentials only, as no person is present."
+    is_public = application.token_endpoint_auth_method == method.NONE
+    if not is_public and application.application_type in _WITHOUT_SECRETS:
         yield "token_endpoint_auth_method: a browser or native app cannot keep a secret; use none."
-    if public and application.introspection != Application.Introspection.NONE:
+    elif "client_credentials" in asked and application.token_endpoint_auth_method != method.PRIVATE_KEY_JWT:
+        yield "token_endpoint_auth_method: client_credentials needs private_key_jwt, never a secret."
+    if is_public and application.introspection != Application.Introspection.NONE:
         yield "introspection: a public client cannot ask about tokens."
+
+
+def _key_faults(application: Application) -> Iterator[str]:
+    """https://www.rfc-editor.org/rfc/rfc7591#section-2 (one of jwks and jwks_uri)"""
+    inline, url = application.client_jwks, application.client_jwks_uri
+    if application.token_endpoint_auth_method != Application.AuthMethod.PRIVATE_KEY_JWT:
+        for name, value in (("jwks", inline), ("jwks_uri", url)):
+            if value:
+                yield f"{name}: only for clients that prove themselves by private_key_jwt."
+        return
+    if not inline and not url and application.application_type not in _WITHOUT_SECRETS:
+        yield "jwks: is missing; private_key_jwt needs jwks or jwks_uri, better the second."
+    if inline and url:
+        yield "jwks_uri: say one of jwks and jwks_uri, not both."
+    if url and not url.isascii():
+        yield "jwks_uri: must be ASCII."
+    if inline:
+        yield from (f"jwks: {fault}" for fault in key_set_faults(inline))
 
 
 def _redirect_faults(application: Application) -> Iterator[str]:
     uris = application.redirect_uris.split()
-    if not uris:
+    is_service = _is_service(application)
+    if application.launch_url and is_service:
+        yield "launch_url: only apps with authorization_code are launched."
+    if not uris and not is_service:
         yield "redirect_uris: at least one is needed."
     for uri in uris:
         if fault := redirect_uri_fault(uri, application.application_type):
@@ -201,6 +243,9 @@ def _scope_faults(application: Application) -> Iterator[str]:
         for text in getattr(application, name).split():
             if parse_scope(text) is None:
                 yield f"{name}: {text[:100]} is not a scope."
+    for text in application.scope.split():
+        if (scope := parse_scope(text)) is not None and (fault := _misplaced(scope, application)):
+            yield f"scope: {text[:100]} {fault}"
     may_ask_about_any = application.introspection == Application.Introspection.ANY
     if "introspection" in application.scope.split() and not may_ask_about_any:
         yield "scope: introspection is only for clients that may ask about any client's tokens."
@@ -208,6 +253,23 @@ def _scope_faults(application: Application) -> Iterator[str]:
         yield "scope: is missing; the app could ask for nothing."
     for text in set(application.auto_approved_scope.split()) - set(application.scope.split()):
         yield f"auto_approved_scope: {text[:100]} is not in scope."
+
+
+def _is_service(application: Application) -> bool:
+    """Whether no person ever takes part in what the client gets."""
+    return (
+        "client_credentials" in application.grant_types
+        and "authorization_code" not in application.grant_types
+    )
+
+
+def _misplaced(scope: Scope, application: Application) -> str:
+    """What is wrong with registering a scope that no grant type of the client could ever give."""
+    if not is_with_person(scope) and "client_credentials" not in application.grant_types:
+        return "is for backend services: it needs client_credentials."
+    if not is_without_person(scope) and _is_service(application):
+        return "is for apps with people: it needs authorization_code."
+    return ""
 
 
 def _contact_faults(application: Application) -> Iterator[str]:

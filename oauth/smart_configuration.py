@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from oauth import catalogue
 from oauth.client_metadata import GRANT_TYPES
+from oauth.jwk_sets import ALGORITHMS
 from oauth.models import Application
 from oauth.scopes import NamedScope, ResourceScope, Scope, parse_scopes
 
@@ -118,8 +119,14 @@ def smart_configuration() -> dict[str, Any]:
 
 def authorization_server_metadata() -> dict[str, Any]:
     """What /.well-known/oauth-authorization-server says."""
+    common = _common(_server(), leave_out=ONLY_SMART)
     return {
-        **_common(_server(), leave_out=ONLY_SMART),
+        **common,
+        **{
+            f"{endpoint}_endpoint_auth_{what}_supported": common[f"token_endpoint_auth_{what}_supported"]
+            for endpoint in ("introspection", "revocation")
+            for what in ("methods", "signing_alg_values")
+        },
         "response_modes_supported": ["query"],
         "authorization_response_iss_parameter_supported": True,
         "prompt_values_supported": ["none", "login", "consent"],
@@ -154,6 +161,7 @@ def _common(server: Server, leave_out: frozenset[str]) -> dict[str, Any]:
         "issuer": settings.SITE_URL,
         **{member: url for member, url in server.endpoints.items() if member not in leave_out},
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "grant_types_supported": list(GRANT_TYPES),
         "scopes_supported": [scope.text for scope in server.scopes],
         "response_types_supported": ["code"],

@@ -4,11 +4,11 @@ from typing import Any
 
 from django import forms
 
-from oauth.client_metadata import GRANT_TYPES, TEXTS, faults, settle
+from oauth.client_metadata import FOR_PEOPLE, GRANT_TYPES, TEXTS, faults, settle
 from oauth.models import Application
 
 # Field of the form for each name that a fault can begin with.
-_FIELDS = {**TEXTS, "redirect_uris": "redirect_uris", "allowed_origins": "allowed_origins"}
+_FIELDS = {**TEXTS, "jwks": "client_jwks"}
 _WIDE = forms.TextInput(attrs={"size": 80})
 _ONE_PER_LINE = forms.Textarea(attrs={"rows": 3, "cols": 80})
 
@@ -23,9 +23,25 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     )
     grant_types = forms.MultipleChoiceField(
         choices=[(name, name) for name in GRANT_TYPES],
-        initial=list(GRANT_TYPES),
+        initial=list(FOR_PEOPLE),
         widget=forms.CheckboxSelectMultiple,
-        help_text="authorization_code signs people in; refresh_token keeps access where people allow it.",
+        help_text="authorization_code signs people in; refresh_token keeps access where people allow it; "
+        "client_credentials is for backend services, which act for themselves.",
+    )
+    client_jwks_uri = forms.CharField(
+        required=False,
+        widget=_WIDE,
+        label="Key set URL (jwks_uri)",
+        help_text="Only for an app that proves itself by a signed assertion: the https address at which it "
+        "publishes its public keys. Best, as the app can then change its keys by itself.",
+    )
+    client_jwks = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "cols": 80, "spellcheck": "false"}),
+        label="Key set (jwks)",
+        help_text="Instead of the address: the public keys themselves, as a JWK Set. Keys are RSA with 2048 "
+        "bits or more (RS384) or EC on P-384 (ES384), each with a kid of its own. Ask the developers to send "
+        "you the set again whenever a key changes.",
     )
     client_uri = forms.CharField(required=False, widget=_WIDE, label="Home page")
     logo_uri = forms.CharField(
@@ -61,6 +77,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "software_id",
             "application_type",
             "token_endpoint_auth_method",
+            "client_jwks_uri",
+            "client_jwks",
             "redirect_uris",
             "launch_url",
             "allowed_origins",
@@ -97,8 +115,10 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "such as https://app.example.org; one per line.",
             "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks "
             "for, within this list, the scope catalogue and what people tick.",
-            "application_type": "Browser and native apps cannot keep a secret: choose None below for them.",
-            "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save.",
+            "application_type": "Browser and native apps cannot keep a secret: choose None below for them. "
+            "A backend service signs assertions and has client_credentials only.",
+            "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save; "
+            "for an assertion, register the app's public keys below.",
             "software_id": "The developers' own name for the app, the same in every installation.",
             "introspection": "Which tokens the app may ask about at /oauth/introspect.",
             "status": "Suspending kills every token at once, and going live again revives none.",
@@ -109,7 +129,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         self.fields["name"].required = True
         if self.instance.pk is not None:
             self.initial["contacts"] = "\n".join(self.instance.contacts)
-            self.initial["grant_types"] = self.instance.grant_types or list(GRANT_TYPES)
+            self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)
 
     def clean_contacts(self) -> list[str]:
         """One address per line."""

@@ -72,6 +72,8 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
                     "client_id",
                     "application_type",
                     "token_endpoint_auth_method",
+                    "client_jwks_uri",
+                    "client_jwks",
                     "redirect_uris",
                     "launch_url",
                     "allowed_origins",
@@ -131,7 +133,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         """One more secret for each; the older ones go on until they end."""
         clients = [client for client in queryset if client.has_secrets]
         if not clients:
-            messages.error(request, "Public clients have no secrets.")
+            messages.error(request, "None of these clients proves itself by a secret.")
             return None
         return self._show_secrets(request, clients)
 

@@ -27,6 +27,7 @@ from oauth.authorize_rules import (
     check_well_formed,
     first_refusal,
 )
+from oauth.backend_services import is_with_person
 from oauth.catalogue import grantable
 from oauth.codes import FinishedError, make_code
 from oauth.models import Application, AuthorizationRequest, Consent
@@ -134,8 +135,11 @@ def _look_up(
 
 
 def _granted(text: str, client: Application, is_launched: bool) -> tuple[Scope, ...]:
-    """What of the asked scopes the client may have; `launch` means nothing without a launch value."""
-    scopes = grantable(parse_scopes(text) or (), parse_scopes(client.scope) or ())
+    """What of the asked scopes the client may have; `launch` means nothing without a launch value, and no
+    person can allow what is the client's own.
+    """
+    asked = filter(is_with_person, parse_scopes(text) or ())
+    scopes = grantable(asked, parse_scopes(client.scope) or ())
     return tuple(scope for scope in scopes if is_launched or scope != LaunchScope())
 
 

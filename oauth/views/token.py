@@ -10,12 +10,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
+from oauth import backend_services
 from oauth.calling_client import Refused, calling_client
+from oauth.models import Application
 from oauth.posted_form import BadForm, read_form
 
 logger = logging.getLogger("oauth.refusals")
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = ("authorization_code", "refresh_token", backend_services.GRANT_TYPE)
 # Nothing else reaches oauthlib, which would make an attribute of its request of any parameter.
 PARAMETERS = (
     "grant_type",
@@ -40,7 +42,7 @@ class BadTokenRequestError(Exception):
 @csrf_exempt  # clients authenticate themselves; no cookie is ever looked at
 @sensitive_post_parameters()
 def token(request: HttpRequest) -> HttpResponse:
-    """Exchange a code or a refresh token. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#step-5-access-token"""
+    """Exchange a code, a refresh token or a client's own proof. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#step-5-access-token"""
     if request.method != "POST":
         response: HttpResponse = _refusal("invalid_request", "The token endpoint is called by POST.", 405)
         response["Allow"] = "POST, OPTIONS"
@@ -73,11 +75,21 @@ def _answer(request: HttpRequest) -> HttpResponse:
         logger.warning("Token request refused: %s: %s", refused.error, refused.description)
         return refused.response()
     request.calling_client = client  # type: ignore[attr-defined]  # oauth.cors reads it
+    if form["grant_type"] == backend_services.GRANT_TYPE:
+        return _answer_service(client, form.get("scope", ""))
     try:
         answer, status = _server().exchange(client, {name: form[name] for name in PARAMETERS if name in form})
     except OAuth2Error as error:
         return _refusal(error.error, error.description or "", error.status_code, client.client_id)
     return HttpResponse(answer, status=status, content_type="application/json")
+
+
+def _answer_service(client: Application, scope: str) -> HttpResponse:
+    """A client that acts for itself. https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html"""
+    try:
+        return JsonResponse(backend_services.issue(client, scope))
+    except backend_services.RefusedError as error:
+        return _refusal(error.error, str(error), 400, client.client_id)
 
 
 def _refusal(error: str, description: str, status: int, client_id: str = "") -> JsonResponse:
@@ -89,7 +101,7 @@ def _check_grant_type(grant_type: str) -> None:
     if not grant_type:
         raise BadTokenRequestError("invalid_request", "grant_type is missing.")
     if grant_type not in GRANT_TYPES:
-        raise BadTokenRequestError("unsupported_grant_type", f"Supported are {' and '.join(GRANT_TYPES)}.")
+        raise BadTokenRequestError("unsupported_grant_type", f"Supported are {', '.join(GRANT_TYPES)}.")
 
 
 @cache

@@ -1,0 +1,175 @@
+"""PURE: the public keys in a client's JWK Set, and what is wrong with those that cannot be used.
+
+https://www.rfc-editor.org/rfc/rfc7517#section-5
+https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#registering-a-client-communicating-public-keys
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+from fhir.jsontext import JsonTextError, parse
+
+# The algorithms that SMART names, and the type of key (`kty`) that each needs.
+ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
+MAX_KEYS = 100
+# Verifying with a longer key than that costs more than it proves.
+RSA_BITS = (2048, 8192)
+_MAX_EXPONENT = 2**32
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_LONGEST_KID = 255
+
+
+class BadKeySet(ValueError):
+    """The text is no JWK Set, or holds what must never be in one; the message says what."""
+
+
+class NoKey(LookupError):
+    """The set has no key, or no single one, for an assertion; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """A public key that can verify, by the `kid` and the algorithm that an assertion's header names."""
+
+    kid: str
+    algorithm: str
+    key: RSAPublicKey | EllipticCurvePublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """A client's keys. `unusable` has the `kid` of each key that cannot be used here, and why."""
+
+    keys: tuple[ClientKey, ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
+
+    def knows(self, kid: str) -> bool:
+        """Whether a key of this `kid` is in the set at all."""
+        return any(kid == key.kid for key in self.keys) or any(kid == name for name, _ in self.unusable)
+
+    def find(self, kid: str, algorithm: str) -> ClientKey:
+        """The one key with this `kid` whose type fits the algorithm. Raises NoKey.
+
+        https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification
+        """
+        found = [key for key in self.keys if (key.kid, key.algorithm) == (kid, algorithm)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NoKey("Several registered keys have this kid; each needs one of its own.")
+        for name, fault in self.unusable:
+            if name == kid:
+                raise NoKey(f"The registered key with this kid cannot be used: {fault}")
+        if self.knows(kid):
+            raise NoKey(f"The registered key with this kid is not for {algorithm}.")
+        raise NoKey("No registered key has this kid.")
+
+
+@lru_cache(maxsize=256)
+def read_key_set(text: str) -> KeySet:
+    """The keys of a JWK Set given as JSON. Raises BadKeySet, also for a set that holds a private key.
+
+    Keys for other purposes may stand in the set; they are told apart by what is wrong with them here.
+    """
+    try:
+        members = parse(text.encode())
+    except (JsonTextError, UnicodeEncodeError) as error:
+        raise BadKeySet("is not a JSON object.") from error
+    jwks = members.get("keys")
+    if not isinstance(jwks, list) or not all(isinstance(jwk, dict) for jwk in jwks):
+        raise BadKeySet('is not a JWK Set: an object whose member "keys" is a list of keys.')
+    if len(jwks) > MAX_KEYS:
+        raise BadKeySet(f"has more than {MAX_KEYS} keys.")
+    if any(_PRIVATE.intersection(jwk) for jwk in jwks):
+        raise BadKeySet(
+            "holds a private or secret key. Who has seen it can be the client: make a new key pair, and "
+            "register its public part only."
+        )
+    return _sorted_out(jwks)
+
+
+def key_set_faults(text: str) -> list[str]:
+    """What is wrong with a set that somebody registers as it stands: there every key must be of use."""
+    try:
+        key_set = read_key_set(text)
+    except BadKeySet as error:
+        return [str(error)]
+    faults = [f"{kid[:80] or 'a key'}: {fault}" for kid, fault in key_set.unusable]
+    names = Counter((key.kid, key.algorithm) for key in key_set.keys)
+    faults += [f"{kid[:80]}: several keys have this kid." for (kid, _), times in names.items() if times > 1]
+    if not faults and not key_set.keys:
+        faults.append("has no key.")
+    return faults
+
+
+def _sorted_out(jwks: list[dict[str, Any]]) -> KeySet:
+    keys, unusable = [], []
+    for jwk in jwks:
+        kid = jwk.get("kid") if isinstance(jwk.get("kid"), str) else ""
+        try:
+            keys.append(_read(jwk))
+        except _Unusable as error:
+            unusable.append((str(kid), str(error)))
+    return KeySet(tuple(keys), tuple(unusable))
+
+
+class _Unusable(ValueError):
+    """One key that cannot verify here."""
+
+
+def _read(jwk: Mapping[str, Any]) -> ClientKey:
+    kid, kty = jwk.get("kid"), jwk.get("kty")
+    if not isinstance(kid, str) or not 0 < len(kid) <= _LONGEST_KID:
+        raise _Unusable("kid must be a text of 1 to 255 characters.")
+    if jwk.get("use", "sig") != "sig" or "verify" not in _operations(jwk):
+        raise _Unusable("it is not meant for signatures (use, key_ops).")
+    try:
+        key = _rsa(jwk) if kty == "RSA" else _ec(jwk) if kty == "EC" else None
+    except (InvalidKeyError, ValueError, TypeError, KeyError) as error:
+        raise _Unusable("it is not a valid key.") from error
+    if key is None:
+        raise _Unusable("kty must be RSA or EC.")
+    algorithm = "RS384" if kty == "RSA" else "ES384"
+    if jwk.get("alg", algorithm) != algorithm:
+        raise _Unusable("alg must be RS384 with an RSA key, ES384 with an EC key.")
+    _refuse_weak(key)
+    return ClientKey(kid, algorithm, key)
+
+
+def _operations(jwk: Mapping[str, Any]) -> list[Any]:
+    operations = jwk.get("key_ops", ["verify"])
+    return operations if isinstance(operations, list) else []
+
+
+def _rsa(jwk: Mapping[str, Any]) -> RSAPublicKey:
+    key = RSAAlgorithm.from_jwk({name: jwk[name] for name in ("kty", "n", "e")})
+    if not isinstance(key, RSAPublicKey):
+        raise TypeError("not a public key")
+    return key
+
+
+def _ec(jwk: Mapping[str, Any]) -> EllipticCurvePublicKey:
+    key = ECAlgorithm.from_jwk({name: jwk[name] for name in ("kty", "crv", "x", "y")})
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise TypeError("not a public key")
+    return key
+
+
+def _refuse_weak(key: RSAPublicKey | EllipticCurvePublicKey) -> None:
+    if isinstance(key, EllipticCurvePublicKey):
+        if key.curve.name != "secp384r1":
+            raise _Unusable("ES384 needs the curve P-384.")
+        return
+    least, most = RSA_BITS
+    if not least <= key.key_size <= most:
+        raise _Unusable(f"an RSA key needs {least} to {most} bits.")
+    if key.public_numbers().e > _MAX_EXPONENT:
+        raise _Unusable("the exponent e is too large.")
