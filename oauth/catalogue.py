@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from django.db import connection
+from django.db.models.expressions import RawSQL
+
 from fhir.granular import is_understood
 from oauth.models import Scope as Line
 from oauth.prepared import Prepared
@@ -24,6 +27,13 @@ from oauth.scopes import (
 )
 
 _ENABLED = Prepared(lambda: Line.objects.filter(enabled=True).order_by().values_list("pattern"))
+# What `enabled_text` gives, as a part of other statements.
+_ENABLED_TEXT = {
+    "postgresql": """(SELECT coalesce(string_agg(pattern, ' ' ORDER BY pattern COLLATE "C"), '')"""
+    " FROM oauth_scope WHERE enabled)",
+    "sqlite": "(SELECT coalesce(group_concat(pattern, ' '), '')"
+    " FROM (SELECT pattern FROM oauth_scope WHERE enabled ORDER BY pattern))",
+}
 
 # pattern, sensitive, offered to new clients
 FIRST_LINES = (
@@ -66,6 +76,11 @@ def enabled_text() -> str:
     return " ".join(sorted(pattern for (pattern,) in _ENABLED()))
 
 
+def enabled_column() -> RawSQL:
+    """`enabled_text` as a column of a query, for those who ask the database something else anyway."""
+    return RawSQL(_ENABLED_TEXT[connection.vendor], ())  # noqa: S611  # our own words
+
+
 def grantable(
     asked: Iterable[Scope], allowed: Iterable[Scope], enabled: str | None = None
 ) -> tuple[Scope, ...]:
@@ -76,6 +91,12 @@ def grantable(
     """
     catalogue = _read(enabled_text() if enabled is None else enabled)
     return tuple(scope for scope in narrow(narrow(asked, allowed), catalogue) if is_enforced(scope))
+
+
+@lru_cache(maxsize=1024)
+def grantable_of_texts(asked: str, allowed: str, enabled: str) -> tuple[Scope, ...]:
+    """As `grantable`, of the texts themselves: all that it depends on, so that it is found out once."""
+    return grantable(parse_scopes(asked) or (), parse_scopes(allowed) or (), enabled)
 
 
 @lru_cache(maxsize=16)

@@ -19,10 +19,17 @@ from oauth.claims import fhir_user_url
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, instance, value
-from oauth.scopes import parse_scopes, to_text
+from oauth.scopes import to_text
 from oauth.token_liveness import alive
 
-_OF_TOKEN = ("application_id", "application__client_id", "scope", "created", "expires")
+_OF_TOKEN = (
+    "application_id",
+    "application__client_id",
+    "application__scope",
+    "scope",
+    "created",
+    "expires",
+)
 _OF_USER = columns(User, frozenset(["id", "uid", "username", "fhir_user"]))
 _OF_CONTEXT = columns(LaunchContext, TOLD)
 
@@ -32,11 +39,13 @@ class _Living(NamedTuple):
 
     application_id: int
     client_id: str
+    registered: str
     scope: str
     created: datetime
     expires: datetime | None
     user: User | None
     context: LaunchContext | None
+    enabled_scopes: str
     is_access_token: bool
 
 
@@ -44,7 +53,8 @@ def _query(model: type[AccessToken | RefreshToken]) -> QuerySet[Any, Any]:
     rows = alive(model._default_manager.filter(token_checksum=value("checksum")), NOW)
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
-    return rows.order_by().values_list(*_OF_TOKEN, *people, *contexts)
+    enabled = rows.order_by().annotate(enabled_scopes=catalogue.enabled_column())
+    return enabled.values_list(*_OF_TOKEN, *people, *contexts, "enabled_scopes")
 
 
 _ACCESS = Prepared(partial(_query, AccessToken))
@@ -84,10 +94,9 @@ def _living(checksum: str) -> _Living | None:
         return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
     row = rows[0]
-    application_id, client_id, scope, created, expires = row[:after_token]
     user = instance(User, _OF_USER, row[after_token:after_user])
-    context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
-    return _Living(application_id, client_id, scope, created, expires, user, context, is_access_token)
+    context = instance(LaunchContext, _OF_CONTEXT, row[after_user:-1])
+    return _Living(*row[:after_token], user, context, row[-1], is_access_token)
 
 
 def _payload(row: _Living) -> dict[str, Any]:
@@ -97,11 +106,12 @@ def _payload(row: _Living) -> dict[str, Any]:
     A refresh token says so in `token_type` and is meant for this server: nobody may take it for an access
     token.
     """
-    scopes = parse_scopes(row.scope) or ()
+    # A client that acts for itself has the rights of its registration, as that is now.
+    allowed = row.scope if row.user else row.registered
     payload = {
         **members(row.context),
         "active": True,
-        "scope": to_text(catalogue.grantable(scopes, scopes)),
+        "scope": to_text(catalogue.grantable_of_texts(row.scope, allowed, row.enabled_scopes)),
         "client_id": row.client_id,
         "token_type": "Bearer" if row.is_access_token else "refresh_token",
         "iat": int(row.created.timestamp()),

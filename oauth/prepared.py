@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import CharField, Model, QuerySet, TextField
+from django.db.models.base import ModelState
 from django.utils import timezone
 
 M = TypeVar("M", bound=Model)
@@ -70,13 +71,18 @@ def columns(model: type[Model], only: frozenset[str] = frozenset()) -> tuple[str
 
 
 def instance(model: type[M], names: tuple[str, ...], row: Sequence[Any]) -> M | None:
-    """A row of these `columns` as an instance; None where a join found nothing.
+    """A row that begins with these `columns` as an instance; None where a join found nothing.
 
-    A column that is left out is read from the database when somebody asks for it.
+    A column that is left out is read from the database when somebody asks for it. Nothing is put together
+    by way of the constructor, which takes ten times as long for what is only read.
     """
     if row[names.index(model._meta.pk.attname)] is None:
         return None
-    return model.from_db(DEFAULT_DB_ALIAS, names, row)
+    record = model.__new__(model)
+    record.__dict__.update(zip(names, row, strict=False))
+    record._state = ModelState()
+    record._state.db, record._state.adding = DEFAULT_DB_ALIAS, False
+    return record
 
 
 def insert(model: type[Model], **values: Any) -> int:

@@ -3,7 +3,6 @@
 This is the one place that knows django-oauth-toolkit's and oauthlib's insides.
 """
 
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -13,10 +12,10 @@ from oauthlib.oauth2.rfc6749 import errors
 from launch.context import members
 from oauth import issuing
 from oauth.access_token import signer_for
-from oauth.catalogue import enabled_text, grantable
+from oauth.catalogue import enabled_text, grantable_of_texts
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
-from oauth.scopes import Scope, implies, parse_scope, parse_scopes, to_text
+from oauth.scopes import implies, parse_scope, to_text
 from oauth.server import REFRESH_SCOPES
 
 
@@ -127,7 +126,7 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
     # --- both -----------------------------------------------------------------------------------------------
     def _restore(self, request: Any, issued: Any) -> bool:
         """Put back what the person had authorized, without what can no longer be granted."""
-        still = _still_granted(issued.scope, request.client.scope, enabled_text())
+        still = grantable_of_texts(issued.scope, request.client.scope, enabled_text())
         if not still:
             raise errors.InvalidGrantError(
                 description="None of the granted scopes exists any more.", request=request
@@ -165,9 +164,3 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
     def get_userinfo_claims(self, request: Any) -> dict[str, Any]:
         """What userinfo says with this token."""
         return person_claims(request.user, request.scopes)
-
-
-@lru_cache(maxsize=1024)
-def _still_granted(granted: str, allowed: str, enabled: str) -> tuple[Scope, ...]:
-    """What of the granted scopes the client may still have under the catalogue's enabled lines."""
-    return grantable(parse_scopes(granted) or (), parse_scopes(allowed) or (), enabled)
