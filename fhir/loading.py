@@ -13,10 +13,12 @@ from typing import Any
 from fhir import jsontext, store
 from fhir.access import EVERYTHING
 from fhir.exchange import Request
+from fhir.incoming import check
 from fhir.interactions.bundle_entries import Entry, check_envelope, read_entry
 from fhir.interactions.transaction import writer
 from fhir.loading_entries import entries_of
-from fhir.outcome import FhirError, Issue
+from fhir.outcome import FhirError, Issue, Unprocessable
+from fhir.validation import MAX_ISSUES, TOLERABLE, validate
 from fhir.validation.second_opinion import second_opinion
 
 CHUNK = 200
@@ -26,8 +28,8 @@ REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something that was not loaded: where it stands, and why."""
+class Remark:
+    """Something that was not loaded, or that was though it breaks a rule: where it stands, and why."""
 
     place: str
     reasons: tuple[str, ...]
@@ -39,7 +41,8 @@ class Tally:
     many."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[Remark] = field(default_factory=list)
+    warnings: list[Remark] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -65,13 +68,16 @@ class Loader:
     """Loads file after file, and keeps the tally. Each transaction Bundle is loaded as a whole or not at
     all."""
 
-    def __init__(self, *, keep_ids: bool, strict: bool, progress: Callable[[], None]) -> None:
+    def __init__(
+        self, *, keep_ids: bool, strict: bool, progress: Callable[[], None], lenient: bool = False
+    ) -> None:
         """`keep_ids`: a created resource gets the id in its fullUrl, and loading again changes nothing.
-        `strict`: each is also held against another library's models. `progress` is called as the tally
-        grows."""
+        `strict`: each is also held against another library's models. `lenient`: faults that are tolerable
+        (fhir.validation) are warnings. `progress` is called as the tally grows."""
         self.tally = Tally()
         self._keep_ids = keep_ids
         self._strict = strict
+        self._lenient = lenient
         self._progress = progress
         self._request = Request(EVERYTHING)
 
@@ -158,18 +164,29 @@ class Loader:
         for position, each in enumerate(raw):
             kind = str((each.get("resource") or {}).get("resourceType", "entry"))
             try:
-                entry = read_entry(position, each)
+                entry = read_entry(position, each, self._tolerate if self._lenient else check)
             except FhirError as error:
                 self._refuse(f"{place}: entry {position}", kind, _reasons(error.issues))
                 continue
+            self._warn(place, entry)
             doubts = _doubts(entry.resource) if self._strict and entry.resource else []
             if doubts:
                 self._refuse(_at(place, entry), kind, _reasons(doubts))
             else:
                 yield entry
 
+    def _tolerate(self, resource: dict[str, Any], resource_type: str) -> None:
+        """Raise Unprocessable for what cannot be stored, and for so many faults that not all are told."""
+        found = validate(resource, expected_type=resource_type)
+        if len(found) == MAX_ISSUES or not all(map(_tolerable, found)):
+            raise Unprocessable.because(found)
+
+    def _warn(self, place: str, entry: Entry) -> None:
+        if self._lenient and entry.resource and (faults := validate(entry.resource, remarks=True)):
+            self.tally.warnings.append(Remark(_at(place, entry), tuple(_reasons(faults))))
+
     def _write(self, entries: list[Entry], known: dict[str, str]) -> None:
-        plan, changes = store.in_transaction(writer(self._request, entries, known))
+        plan, changes = store.in_transaction(writer(self._request, entries, known, lenient=self._lenient))
         for entry in plan.entries:
             change = changes.get(entry.position)
             outcome = "unchanged" if change is None or not change.changed else _outcome(change)
@@ -177,12 +194,12 @@ class Loader:
         self._progress()
 
     def _refuse_all(self, place: str, entries: list[Entry], reasons: Sequence[str]) -> None:
-        self.tally.refusals.append(Refusal(place, tuple(reasons)))
+        self.tally.refusals.append(Remark(place, tuple(reasons)))
         self.tally.counts.update((entry.type, REFUSED) for entry in entries)
         self._progress()
 
     def _refuse(self, place: str, kind: str, reasons: Sequence[str]) -> None:
-        self.tally.refusals.append(Refusal(place, tuple(reasons)))
+        self.tally.refusals.append(Remark(place, tuple(reasons)))
         self.tally.counts[kind, REFUSED] += 1
         self._progress()
 
@@ -191,6 +208,10 @@ def _outcome(change: store.Change) -> str:
     if change.resource is None:
         return "deleted"
     return "created" if change.current is None or change.current.deleted else "updated"
+
+
+def _tolerable(issue: Issue) -> bool:
+    return issue.code in TOLERABLE and not str(issue.expression).endswith("resourceType")
 
 
 def _doubts(resource: dict[str, Any]) -> list[Issue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from fhir.outcome import BadRequest, FhirError, Issue, Unprocessable
 from fhir.search.query import parse
 from fhir.validation import validate
 
+Check = Callable[[dict[str, Any], str], None]
 ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """Transactions are processed in this order: https://hl7.org/fhir/R4/http.html#trules"""
 
@@ -101,10 +102,11 @@ def _without_resource(entry: Any) -> Any:
     return rest or {"fullUrl": "urn:x"}
 
 
-def read_entry(position: int, entry: dict[str, Any]) -> Entry:
+def read_entry(position: int, entry: dict[str, Any], check: Check = check) -> Entry:
     """The entry, if its request is one that can be carried out here.
 
-    Raises BadRequest, Unprocessable, each with the place.
+    `check` holds its resource against the rules of R4 and the type in the URL. Raises BadRequest,
+    Unprocessable, each with the place.
     """
     place = f"Bundle.entry[{position}]"
     asked = entry.get("request")
@@ -127,7 +129,7 @@ def read_entry(position: int, entry: dict[str, Any]) -> Entry:
         _check_address(found)
         if found.criteria:
             parse(found.type, found.criteria, strict=True)
-        _check_resource(found)
+        _check_resource(found, check)
     except FhirError as error:
         raise located(error, place) from error
     return found
@@ -168,7 +170,7 @@ def _fits(entry: Entry) -> bool:
     return (depth == 2 and is_id(entry.id) and not entry.query) or (depth == 1 and bool(entry.query))
 
 
-def _check_resource(entry: Entry) -> None:
+def _check_resource(entry: Entry, check: Check) -> None:
     has = entry.resource is not None
     if entry.method in ("POST", "PUT", "PATCH") and not has:
         raise BadRequest(f"{entry.method} needs a resource.", code="required", expression=entry.place)

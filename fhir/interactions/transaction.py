@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,12 @@ from fhir.interactions.bundle_answers import looked, of_change, of_match, of_not
 from fhir.interactions.bundle_entries import ORDER, Entry, check_once_each, located, twice
 from fhir.interactions.conditional_patch import no_match
 from fhir.interactions.entry_changes import LETTERS, change_of
-from fhir.outcome import BadRequest, FhirError
+from fhir.outcome import BadRequest, FhirError, Unprocessable
 from fhir.references import Link, LinkFinder, relinked
 from fhir.store import Change, Current
+from fhir.validation.references import foresees
+
+_POSITIONS = re.compile(r"\[\d+\]")
 
 Look = Callable[[Request], Answer]
 Locked = dict[tuple[str, str], Current]
@@ -26,7 +30,7 @@ Locked = dict[tuple[str, str], Current]
 class Plan:
     """One attempt at a transaction: the id of each entry that writes, and what ifNoneExist has found instead,
     by the entry's position; what each fullUrl has become; and which entries' criteria have found something
-    (`met`), or nothing that could be deleted (`idle`)."""
+    (`met`), or nothing that could be deleted (`idle`). A `lenient` one lets a reference lead to any type."""
 
     request: Request
     entries: list[Entry]
@@ -35,6 +39,7 @@ class Plan:
     matched: dict[int, str] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     idle: set[int] = field(default_factory=set)
+    lenient: bool = False
 
 
 def transaction(request: Request, entries: list[Entry], look: Look) -> list[bytes]:
@@ -54,12 +59,13 @@ def transaction(request: Request, entries: list[Entry], look: Look) -> list[byte
 
 
 def writer(
-    request: Request, entries: list[Entry], known: Mapping[str, str]
+    request: Request, entries: list[Entry], known: Mapping[str, str], *, lenient: bool = False
 ) -> Callable[[], tuple[Plan, dict[int, Change]]]:
     """A function for `store.in_transaction` that writes what the entries ask for, and returns the change for
     each position that is neither a GET nor answered by a match.
 
-    `known` says what fullUrls mean that are not among these entries. Raises BadRequest and Forbidden for what
+    `known` says what fullUrls mean that are not among these entries; `lenient`, that a reference may lead to
+    a type that R4 does not foresee. Raises BadRequest and Forbidden for what
     is wrong whatever the data are.
     """
     check_once_each(entries)
@@ -71,7 +77,7 @@ def writer(
     found = {entry.position: finder.links(entry.resource) for entry in entries if entry.resource is not None}
 
     def write() -> tuple[Plan, dict[int, Change]]:
-        plan = Plan(request, entries, dict(known))
+        plan = Plan(request, entries, dict(known), lenient=lenient)
         return plan, _write(plan, found)
 
     return write
@@ -192,7 +198,19 @@ def _put(plan: Plan, entry: Entry, found: list[Link], meant: dict[str, str]) -> 
         if link.kind == "narrative":
             link.put(relinked(link.text, target))
         else:
-            link.put(meant.get(link.text) or target(link.text) or _as_it_is(link))
+            address = meant.get(link.text) or target(link.text)
+            if address and link.kind == "reference" and not plan.lenient:
+                _hold_to_foreseen(link, address)
+            link.put(address or _as_it_is(link))
+
+
+def _hold_to_foreseen(link: Link, address: str) -> None:
+    """Raise Unprocessable where R4 does not foresee a reference to the type of this address."""
+    path = _POSITIONS.sub("", link.path).removesuffix(".reference")
+    named = address.partition("/")[0]
+    if not foresees(path, named):
+        text = f"R4 does not foresee a {named} at {path}."
+        raise Unprocessable(text, code="business-rule", expression=link.path)
 
 
 def _as_it_is(link: Link) -> str:

@@ -22,10 +22,14 @@ from fhir.validation.nested import nested
 from fhir.validation.primitives import FORMATS
 from fhir.validation.schema import r4_schema
 
-__all__ = ["MAX_ISSUES", "Issue", "prepare", "validate"]
+__all__ = ["MAX_ISSUES", "TOLERABLE", "Issue", "prepare", "validate"]
 
 MAX_ISSUES = 100
 """How many issues are said of one resource at most."""
+
+TOLERABLE: frozenset[str] = frozenset({"required", "code-invalid", "business-rule", "invariant"})
+"""The codes of issues that leave every element that is there in the shape of its type: something is missing,
+is of another value set, or does not go together. What is stored like that can be searched and read."""
 
 
 @cache

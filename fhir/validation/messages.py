@@ -2,15 +2,15 @@
 with it.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from fhir.elements import RESOURCE_TYPES, Element, children
+from fhir.elements import Element, children
 from fhir.outcome import Issue
-from fhir.validation.schema import r4_schema, reference_pattern
+from fhir.validation import bindings, references
+from fhir.validation.schema import r4_schema
 
 _SHOWN = 60
 """How many characters of a wrong value are repeated to the sender."""
@@ -36,17 +36,17 @@ _TEXT_FORM = "text that is not empty, has no control characters and at most 1048
 _URI_FORM = "an address, not empty and without white space"
 
 
-_REFERENCE = re.compile(reference_pattern(RESOURCE_TYPES))
-
-
 class _Place:
-    """Where an error is: its simple FHIRPath, the JSON property, and the element, if there is one."""
+    """Where an error is: its simple FHIRPath, the JSON property, the element, if there is one, and the
+    element that this is a part of.
+    """
 
     def __init__(self, base: str, resource_type: str, path: list[str | int]) -> None:
         self.expression = base
         self.kind = resource_type
         self.property = resource_type
         self.element: Element | None = None
+        self.holder: Element | None = None
         for step in path:
             self._go(step)
 
@@ -54,7 +54,7 @@ class _Place:
         if isinstance(step, int):
             self.expression += f"[{step}]"
             return
-        self.property = step
+        self.property, self.holder = step, self.element
         self.element, self.kind = _find(self.kind, step.removeprefix("_"))
         if step.startswith("_"):
             self.kind = "Element"
@@ -164,26 +164,33 @@ def _primitive(place: _Place, kind: str, error: ValidationError) -> Issue:
 def _binding(place: _Place, url: str, error: ValidationError) -> Issue:
     options = error.kind.options if isinstance(error.kind, ValidationErrorKind.Enum) else []
     listed = f": {', '.join(map(str, options))}" if 0 < len(options) <= 20 else ""
-    text = f"{place.expression}: {_show(error.instance)} is not in its required value set {url}{listed}."
+    form = bindings.form_of(url)
+    shown = f", which is {form}" if form else listed
+    text = f"{place.expression}: {_show(error.instance)} is not in its required value set {url}{shown}."
     return Issue("error", "code-invalid", text, place.expression)
 
 
 def _target(place: _Place, names: str, error: ValidationError) -> Issue:
-    """Refuse a reference that names nothing; remark on one to a type that R4 does not foresee at this place.
-
-    HL7's own examples have such references, and nothing depends on their types.
+    """Refuse a reference that names nothing, or a type that R4 does not foresee at this place; remark on one
+    that R4 does not foresee and its own examples have.
     """
-    if not isinstance(error.instance, str):
+    value = error.instance
+    if not isinstance(value, str):
         return _primitive(place, "string", error)
-    shown, expression = _show(error.instance), place.expression
-    if _REFERENCE.fullmatch(error.instance):
-        text = f"{expression}: {shown} is of a type that R4 does not foresee here, which is {names}."
-        return Issue("warning", "value", text, expression)
-    text = (
-        f"{expression}: {shown} is no reference; it must be an absolute URL, '#' with the id of a contained"
-        " resource, or a resource type and an id, as in Patient/1."
-    )
-    return Issue("error", "value", text, expression)
+    shown, expression = _show(value), place.expression
+    if not references.is_reference(value):
+        text = (
+            f"{expression}: {shown} is no reference; it must be an absolute URL, '#' with the id of a"
+            " contained resource, or a resource type and an id, as in Patient/1."
+        )
+        return Issue("error", "value", text, expression)
+    text = f"{expression}: {shown} is of a type that R4 does not foresee here, which is {names}."
+    known = place.holder is not None and references.is_further(place.holder.path, value)
+    return Issue("warning" if known else "error", "business-rule", text, expression)
+
+
+def _invariant(place: _Place, sentence: str, error: ValidationError) -> Issue:
+    return Issue("error", "invariant", f"{place.expression}: {sentence}.", place.expression)
 
 
 def _required(place: _Place, name: str, error: ValidationError) -> Issue:
@@ -228,6 +235,7 @@ _RULES: dict[str, Callable[[_Place, str, ValidationError], Issue]] = {
     "primitive": _primitive,
     "binding": _binding,
     "target": _target,
+    "invariant": _invariant,
     "required": _required,
     "choice": _choice,
     "null": _null,

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from fhir.elements import RESOURCE_TYPES, Element, children, is_primitive, is_resource_type, value_sets
+from fhir.elements import RESOURCE_TYPES, Element, children, is_primitive, is_resource_type
+from fhir.validation import bindings, invariants, references
 from fhir.validation.primitives import PRIMITIVES
 
-_ID = r"[A-Za-z0-9.-]{1,64}"
 _NO_SIBLING = frozenset({"Element.id", "Extension.url", "Resource.id"})
 _NESTED_RESOURCE: dict[str, Any] = {"type": "object", "required": ["resourceType"]}
+_CONTAINED_RESOURCE = _NESTED_RESOURCE | {"allOf": [invariants.NOTHING_CONTAINED]}
 _OPEN = "#/$defs/"
 
 
@@ -24,7 +25,7 @@ def r4_schema() -> dict[str, Any]:
     The wrapping finds the type's rules by one look-up. Resources within a resource are only seen to be
     objects with a type: each is held against its own rules.
     """
-    definitions: dict[str, Any] = {}
+    definitions: dict[str, Any] = {references.RESTFUL: references.restful()}
     waiting = list(RESOURCE_TYPES)
     while waiting:
         name = waiting.pop()
@@ -70,8 +71,9 @@ def _structure(context: str, targets: tuple[str, ...]) -> dict[str, Any]:
         rules.extend(_rules(element))
         if element.min and not element.choice and not _has_sibling(element, element.types[0]):
             required.append(element.name)
+    rules.extend(invariants.RULES.get(context, ()))
     if context == "Reference":
-        properties["reference"] = _reference_text(targets or RESOURCE_TYPES)
+        properties["reference"] = references.text(targets)
     made: dict[str, Any] = {
         "type": "object",
         "minProperties": 1,
@@ -111,54 +113,12 @@ def _many(items: dict[str, Any]) -> dict[str, Any]:
 
 def _value(element: Element, kind: str) -> dict[str, Any]:
     if kind == "Resource":
-        return _NESTED_RESOURCE
+        return _CONTAINED_RESOURCE if element.path == "DomainResource.contained" else _NESTED_RESOURCE
     if kind == "Reference" and element.targets and "Resource" not in element.targets:
         return {"$ref": f"{_OPEN}Reference:{','.join(element.targets)}"}
     if not is_primitive(kind):
-        return {"$ref": _OPEN + kind} | _concept(element, kind)
-    allowed = _codes(element) if kind == "code" else None
-    if allowed is None:
-        return {"$ref": _OPEN + kind}
-    return {"enum": allowed, "$comment": f"binding:{element.values}"}
-
-
-def _concept(element: Element, kind: str) -> dict[str, Any]:
-    """Return what a required binding adds to a CodeableConcept: one coding of the value set, or an extension
-    instead.
-    """
-    systems = value_sets().get(element.values or "")
-    if kind != "CodeableConcept" or not systems:
-        return {}
-    coding = [
-        {
-            "properties": {"system": {"const": system}, "code": {"enum": sorted(codes)}},
-            "required": ["system", "code"],
-        }
-        for system, codes in systems.items()
-    ]
-    coded = {"properties": {"coding": {"contains": {"anyOf": coding}}}, "required": ["coding"]}
-    return {"anyOf": [{"required": ["extension"]}, coded], "$comment": f"binding:{element.values}"}
-
-
-def _codes(element: Element) -> list[str] | None:
-    """Return the codes of a required binding, or None if there is none that R4 spells out."""
-    systems = value_sets().get(element.values or "")
-    return sorted(set().union(*systems.values())) if systems else None
-
-
-def reference_pattern(targets: tuple[str, ...]) -> str:
-    """Return the pattern of the text of a reference: absolute, internal, or relative to one of these types.
-
-    A search such as `Patient?identifier=x` is what a transaction resolves before anything is stored.
-    https://hl7.org/fhir/R4/references.html#literal
-    """
-    names = "|".join(sorted(targets))
-    return rf"(?:(?:{names})(?:/{_ID}(?:/_history/{_ID})?|\?\S+)|#\S*|[A-Za-z][A-Za-z0-9+.-]*:\S+)"
-
-
-def _reference_text(targets: tuple[str, ...]) -> dict[str, Any]:
-    pattern = f"^{reference_pattern(targets)}$"
-    return {"type": "string", "pattern": pattern, "$comment": f"target:{', '.join(targets)}"}
+        return {"$ref": _OPEN + kind} | (bindings.concept(element) if kind == "CodeableConcept" else {})
+    return (bindings.code(element) if kind == "code" else None) or {"$ref": _OPEN + kind}
 
 
 def _forms(element: Element) -> list[tuple[str, list[str]]]:

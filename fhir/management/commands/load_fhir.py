@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from fhir.loading import REFUSED, Loader, Tally, files
+from fhir.loading import REFUSED, Loader, Remark, Tally, files
 
 OUTCOMES = ("created", "updated", "unchanged", "deleted", REFUSED)
 WIDTH = 30
@@ -44,15 +44,22 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """FILE-OR-DIR… --keep-ids --strict."""
+        """FILE-OR-DIR… --keep-ids --strict | --lenient."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="FILE-OR-DIR")
         parser.add_argument(
             "--keep-ids",
             action="store_true",
             help="put what would be created under the id in its fullUrl: loading again changes nothing",
         )
-        parser.add_argument(
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument(
             "--strict", action="store_true", help="also ask a second library whether each resource is valid"
+        )
+        how.add_argument(
+            "--lenient",
+            action="store_true",
+            help="only warn of missing elements, codes outside their value sets, references to types that "
+            "are not foreseen, and elements that do not go together",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,7 +73,12 @@ class Command(BaseCommand):
         def progress() -> None:
             self._draw(done, len(found), loader.tally.total)
 
-        loader = Loader(keep_ids=options["keep_ids"], strict=options["strict"], progress=progress)
+        loader = Loader(
+            keep_ids=options["keep_ids"],
+            strict=options["strict"],
+            lenient=options["lenient"],
+            progress=progress,
+        )
         begun = time.monotonic()
         with _collecting_seldom():
             for path in found:
@@ -105,9 +117,13 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{tally.total:,} resources from {count} files in {seconds:.1f} s ({rate:,.0f} per second)"
         )
-        for refusal in tally.refusals:
-            self.stderr.write(f"refused: {refusal.place}")
-            for reason in refusal.reasons[:SHOWN]:
-                self.stderr.write(f"    {reason}")
-            if len(refusal.reasons) > SHOWN:
-                self.stderr.write(f"    … and {len(refusal.reasons) - SHOWN} more")
+        for word, remarks in (("accepted with a warning", tally.warnings), ("refused", tally.refusals)):
+            for remark in remarks:
+                self._tell(word, remark)
+
+    def _tell(self, word: str, remark: Remark) -> None:
+        self.stderr.write(f"{word}: {remark.place}")
+        for reason in remark.reasons[:SHOWN]:
+            self.stderr.write(f"    {reason}")
+        if len(remark.reasons) > SHOWN:
+            self.stderr.write(f"    … and {len(remark.reasons) - SHOWN} more")
