@@ -98,6 +98,11 @@ def spread(resource_type: str, number: int, rows: IndexRows) -> list[tuple[Table
     ]
 
 
+def first_of_each_key(table: Table, rows: Sequence[Row]) -> dict[Row, Row]:
+    """The first row of each key, by key: values that differ in other columns only are one in the index."""
+    return {row[: table.key]: row for row in reversed(rows)}
+
+
 RESOURCES = Table(
     "fhir_resource",
     (

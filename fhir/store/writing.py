@@ -13,7 +13,7 @@ from fhir.hashing import reference_key
 from fhir.store import identifiers, statements
 from fhir.store.changes import Change, Current
 from fhir.store.statements import Rows
-from fhir.tables import INDEX_TABLES, Row, Table, spread, text_array
+from fhir.tables import INDEX_TABLES, Row, first_of_each_key, spread, text_array
 
 
 def lock(access: Access, addresses: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Current]:
@@ -83,23 +83,19 @@ def _index_differences(changes: list[Change]) -> tuple[Rows, Rows]:
         after = spread(change.type, change.number, change.rows)
         if change.current is None:
             for table, rows in after:
-                added[table].extend(_by_key(table, rows).values())
+                added[table].extend(first_of_each_key(table, rows).values())
             continue
         before = spread(change.type, change.number, change.current.rows)
         for (table, rows), (_, old) in zip(after, before, strict=True):
             # Compared by key and content, since two rows may differ in a column outside the key.
-            is_now, was = _by_key(table, rows), _by_key(table, old)
+            is_now, was = first_of_each_key(table, rows), first_of_each_key(table, old)
             removed[table].extend(row for key, row in was.items() if is_now.get(key) != row)
             added[table].extend(row for key, row in is_now.items() if was.get(key) != row)
     return removed, added
 
 
-def _by_key(table: Table, rows: list[Row]) -> dict[Row, Row]:
-    """The first row of each key: values that differ in other columns only are one in the index."""
-    return {row[: table.key]: row for row in reversed(rows)}
-
-
 def _resource_row(change: Change) -> Row:
+    deletes = change.resource is None
     return (
         change.number,
         change.type,
@@ -108,8 +104,9 @@ def _resource_row(change: Change) -> Row:
         change.version,
         change.last_updated,
         change.method,
-        change.resource is None,
-        change.rows.patient,
+        deletes,
+        # A deleted resource keeps its last patient, so that a patient's history finds it.
+        (change.current.rows if deletes and change.current else change.rows).patient,
         change.rows.date,
         change.text,
     )

@@ -80,7 +80,7 @@ def _range(low: dict[str, Any], high: dict[str, Any]) -> tuple[float, float] | N
     return (-LARGEST if least is None else double(least)), (LARGEST if most is None else double(most))
 
 
-def double(number: int | float | Decimal) -> float:
+def double(number: Any) -> float:
     """Return a number of JSON as the index holds it. Raises TypeError for a text, which could say "nan"."""
     if isinstance(number, str):
         raise TypeError(number)
