@@ -48,7 +48,7 @@ class Resource(models.Model):
         max_length=6, help_text="POST, PUT, PATCH or DELETE: how this version came to be."
     )
     deleted = models.BooleanField(default=False)
-    patient = models.BigIntegerField(default=0)
+    patient = models.BigIntegerField(default=0, help_text="A deleted one keeps its last.")
     date = models.BigIntegerField(default=0)
     text = models.TextField(help_text="The JSON as it is served, id and meta included; empty when deleted.")
 
@@ -58,11 +58,16 @@ class Resource(models.Model):
             models.Index(fields=["key"], name="fhir_resource_key"),
             models.Index(fields=["type", "date", "id"], name="fhir_resource_by_date"),
             models.Index(fields=["type", "last_updated", "id"], name="fhir_resource_by_update"),
-            # Histories are read newest first, and look at deletions apart: these name no patient any more.
+            # Histories are read newest first, and look at deletions apart: these have no index rows any more.
             models.Index(fields=["last_updated", "id"], name="fhir_resource_history"),
             models.Index(
                 fields=["type", "last_updated", "id"],
                 name="fhir_resource_deleted",
+                condition=models.Q(deleted=True),
+            ),
+            models.Index(
+                fields=["patient", "last_updated", "id"],
+                name="fhir_resource_ended",
                 condition=models.Q(deleted=True),
             ),
         ]

@@ -10,7 +10,7 @@ from fhir import jsontext
 from fhir.access import Access
 from fhir.condition import ALWAYS, NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, sees, visible
-from fhir.hashing import reference_key
+from fhir.hashing import MIXED, NONE, reference_key
 from fhir.indexing import IndexRows, index_rows
 from fhir.reach import one_of
 from fhir.registry import compartment_class
@@ -134,11 +134,11 @@ def _reaches(access: Access, types: tuple[str, ...]) -> Iterator[Condition]:
     others = {name: reach for name, reach in limited.items() if name not in within}
     if within:
         yield all_of((Condition("NOT r.deleted"), _compartments(access, within), one_of(within)))
+        yield all_of((_ended(access, within), one_of(dict.fromkeys(within, ALWAYS))))
     if others:
         yield all_of((Condition("NOT r.deleted"), one_of(others)))
-    if limited:
-        yield all_of((Condition("r.deleted"), one_of(dict.fromkeys(limited, ALWAYS))))
-    elif not whole:
+        yield all_of((Condition("r.deleted"), one_of(dict.fromkeys(others, ALWAYS))))
+    if not limited and not whole:
         # The guard still has to be asked.
         yield NEVER
 
@@ -151,11 +151,26 @@ def _lies_in_compartments(access: Access, resource_type: str) -> bool:
     )
 
 
-def _compartments(access: Access, limited: dict[str, Condition]) -> Condition:
-    """What lets the search begin at the patients' compartments."""
+def _patients(access: Access, limited: dict[str, Condition]) -> list[int]:
+    """The digests of the patients whose compartments hold what is within reach of these types."""
     rules = [rule for name in limited for rule in access.rules_for(name, "s")]
     patients = frozenset[str]().union(*(rule.patients or () for rule in rules))
-    keys = among(sorted(reference_key("Patient", patient) for patient in patients))
+    return sorted(reference_key("Patient", patient) for patient in patients)
+
+
+def _ended(access: Access, limited: dict[str, Condition]) -> Condition:
+    """What was deleted and may have been in the patients' compartments.
+
+    A deleted resource keeps its last patient; MIXED tells of several. NONE has what was nobody's, or was
+    deleted before deletions kept it, unless `manage.py check_fhir_index --repair` has put it in since.
+    """
+    keys = among([NONE, MIXED, *_patients(access, limited)])
+    return Condition(f"r.deleted AND r.patient {keys.sql}", keys.params)
+
+
+def _compartments(access: Access, limited: dict[str, Condition]) -> Condition:
+    """What lets the search begin at the patients' compartments."""
+    keys = among(_patients(access, limited))
     kinds = among(sorted(TYPE_NUMBERS[name] for name in limited))
     return Condition(
         "r.id IN (SELECT c.resource_id FROM fhir_compartment c "  # noqa: S608
