@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.utils import format_datetime
+from email.utils import formatdate
 from typing import Any
 
 from fhir.access import Access
@@ -76,4 +76,4 @@ def instant(microseconds: int) -> str:
 def http_date(microseconds: int) -> str:
     """Microseconds since 1970 as an HTTP date, whole seconds:
     https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7."""
-    return format_datetime(moment(microseconds), usegmt=True)
+    return formatdate(microseconds // 1_000_000, usegmt=True)

@@ -17,11 +17,12 @@ class OauthConfig(AppConfig):
         from django.contrib.sessions.models import Session
 
         from accounts.models import Proxy, User
-        from oauth import catalogue, cors, lasting_ends, online_sessions
+        from oauth import catalogue, cors, lasting_ends, online_sessions, standing
         from oauth.models import Application
 
         check_request_enabled.connect(cors.is_allowed, dispatch_uid="oauth.cors")
         post_migrate.connect(catalogue.seed, sender=self, dispatch_uid="oauth.catalogue")
+        post_migrate.connect(standing.install, sender=self, dispatch_uid="oauth.standing")
         post_delete.connect(online_sessions.end_online_access, sender=Session, dispatch_uid="oauth.sessions")
         post_save.connect(lasting_ends.client_saved, sender=Application, dispatch_uid="oauth.clients")
         post_save.connect(lasting_ends.user_saved, sender=User, dispatch_uid="oauth.users")

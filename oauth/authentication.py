@@ -6,7 +6,9 @@ inside the statement that reads the data. If that fails, all is looked up again,
 changed or is refused.
 """
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from accounts.models import User
 from fhir.access import Access, Guard, Rule
 from fhir.outcome import Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
-from oauth import backend_services, catalogue, effective_access
+from oauth import backend_services, catalogue, effective_access, standing
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, SigningKey
 from oauth.scopes import Scope, parse_scopes
@@ -36,11 +38,16 @@ REALM = f'Bearer realm="{settings.FHIR_BASE}"'
 class Holder:
     """What is known of a token from its row. `rules` are None where they depend on data that can change
     unnoticed.
+
+    `stamp` is the standing under which all this was read. `ends` is when time ends the token, in seconds
+    since 1970.
     """
 
+    token: int
     checksum: str
     kid: str
-    enabled_scopes: str
+    stamp: int
+    ends: float
     user: User | None
     fhir_user: str
     subject: str
@@ -112,8 +119,10 @@ def access_for(authorization: str) -> Access:
     holder = _recent.get(token_checksum(token))
     if holder is None:
         holder = _look_up(token)
-    elif holder.rules is None and living_id(AccessToken, holder.checksum) is None:
+    elif time.time() >= holder.ends or (
         # Rights that are gone would answer 403 before the guard is ever asked; a dead token is a 401.
+        holder.rules is None and living_id(AccessToken, holder.checksum) is None
+    ):
         raise _invalid(_ENDED)
     return _access(holder, partial(_renew, token))
 
@@ -126,17 +135,20 @@ def access_by_ticket(ticket: str) -> Access:
     else ends a token ends the job. Raises Unauthorized.
     """
     checksum, _, kid = ticket.partition(".")
+    stamp = standing.current()
     tokens = AccessToken.objects.filter(token_checksum=checksum)
-    row = alive(tokens, expiring=False).select_related("user", "application", "launch_context").first()
+    row = (
+        alive(tokens, expiring=False)
+        .select_related("user", "application", "launch_context", "consent")
+        .first()
+    )
     if row is None or not SigningKey.objects.filter(kid=kid).exclude(status="withdrawn").exists():
         raise _invalid(_ENDED)
-    return _access(_holder(row, kid), partial(access_by_ticket, ticket), expiring=False)
+    return _access(_holder(row, kid, stamp), partial(access_by_ticket, ticket))
 
 
-def _access(holder: Holder, renew: Callable[[], Access], *, expiring: bool = True) -> Access:
-    condition, parameters = guard_condition(
-        holder.checksum, holder.fhir_user, holder.kid, holder.enabled_scopes, expiring=expiring
-    )
+def _access(holder: Holder, renew: Callable[[], Access]) -> Access:
+    condition, parameters = guard_condition(holder.token, holder.checksum, holder.stamp)
     return Access(
         rules=_rules(holder) if holder.rules is None else holder.rules,
         own=holder.fhir_user if effective_access.shows_own_record(holder.scopes) else "",
@@ -157,6 +169,7 @@ def _renew(token: str) -> Access:
 
 def _look_up(token: str) -> Holder:
     """Verify the token, read its row, and keep what was found. Raises Unauthorized."""
+    stamp = standing.current()
     try:
         verified = verify(token)
     except NotOurToken as error:
@@ -164,28 +177,35 @@ def _look_up(token: str) -> Holder:
     found = living_id(AccessToken, verified.checksum)
     if found is None:
         raise _invalid(_ENDED)
-    row = AccessToken.objects.select_related("user", "application", "launch_context").get(pk=found)
-    holder = _holder(row, verified.kid)
+    row = AccessToken.objects.select_related("user", "application", "launch_context", "consent").get(pk=found)
+    holder = _holder(row, verified.kid, stamp)
     _recent.put(holder)
     return holder
 
 
-def _holder(row: AccessToken, kid: str) -> Holder:
-    enabled = catalogue.enabled_text()
+def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
     granted = parse_scopes(row.scope) or ()
     holder = Holder(
+        token=row.pk,
         checksum=row.token_checksum,
         kid=kid,
-        enabled_scopes=enabled,
+        stamp=stamp,
+        ends=_end(row),
         user=row.user,
         fhir_user=row.user.fhir_user if row.user else "",
         subject=str(row.user.uid) if row.user else row.application.client_id,
         client=row.application.client_id,
         patient=row.launch_context.patient if row.launch_context else "",
-        scopes=catalogue.grantable(granted, granted, enabled),
+        scopes=catalogue.grantable(granted, granted),
         rules=None,
     )
     return replace(holder, rules=_rules(holder)) if depend_on_identity_alone(holder.fhir_user) else holder
+
+
+def _end(row: AccessToken) -> float:
+    """When time alone ends the token, its session or its consent, in seconds since 1970."""
+    ends = (row.expires, row.session_expires, row.consent.expires if row.consent else None)
+    return min((end.timestamp() for end in ends if end is not None), default=math.inf)
 
 
 def _rules(holder: Holder) -> tuple[Rule, ...]:

@@ -17,25 +17,23 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from accounts.models import Proxy
-from oauth.models import AccessToken, Application
+from fhir.rows import rows
+from oauth import standing
+from oauth.models import Application
 from oauth.models.consent import in_force
 
 Token = TypeVar("Token", bound=Model)
 
-# Stand-ins that cannot occur as real values; the compiled condition is cached with them and filled in per
-# request.
-_CHECKSUM, _FHIR_USER = "\x00checksum", "\x00fhir_user"
+# Stand-ins that cannot occur as real values; the compiled statement is kept with them and filled in at each
+# call.
+_CHECKSUM = "\x00checksum"
 _NOW = datetime(1, 1, 1, 0, 0, 0, 271828, tzinfo=UTC)
 
-# The catalogue's enabled patterns as one text, as catalogue.enabled_text builds it.
-_ENABLED_SCOPES = {
-    "postgresql": """(SELECT coalesce(string_agg(pattern, ' ' ORDER BY pattern COLLATE "C"), '')"""
-    " FROM oauth_scope WHERE enabled)",
-    "sqlite": "(SELECT coalesce(group_concat(pattern, ' '), '')"
-    " FROM (SELECT pattern FROM oauth_scope WHERE enabled ORDER BY pattern))",
-}
-
-_KEY_STANDS = "EXISTS (SELECT 1 FROM oauth_signingkey WHERE kid = %s AND status <> 'withdrawn')"
+_STANDS = (
+    "(EXISTS (SELECT 1 FROM oauth_accesstoken "  # noqa: S608  our own names
+    "WHERE id = %s AND token_checksum = %s AND revoked IS NULL)"
+    f" AND {standing.CURRENT} = %s)"
+)
 
 
 def alive(tokens: QuerySet[Token], now: datetime | None = None, *, expiring: bool = True) -> QuerySet[Token]:
@@ -91,23 +89,17 @@ def living_id(model: type[Model], checksum: str) -> int | None:
     One statement that was compiled before: what `alive` costs to put together is saved at each call.
     """
     sql, parameters = _compiled_search(connection.vendor, model)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _filled(parameters, {_CHECKSUM: checksum}))
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+    found = rows(sql, _filled(parameters, {_CHECKSUM: checksum}))
+    return int(found[0][0]) if found else None
 
 
-def guard_condition(
-    checksum: str, fhir_user: str, kid: str, enabled_scopes: str, *, expiring: bool = True
-) -> tuple[str, tuple[Any, ...]]:
+def guard_condition(token: int, checksum: str, stamp: int) -> tuple[str, tuple[Any, ...]]:
     """SQL and parameters that are true while nothing that an access decision was made from has changed.
 
-    `checksum` is the token's SHA-256 in hex; `fhir_user` what its user was, `kid` the key that had signed it
-    and `enabled_scopes` the catalogue when the decision was made. `expiring` is as for `alive`.
+    `token` is the primary key of the access token, `checksum` its SHA-256 in hex, `stamp` the standing that
+    was read before the decision. That time passes is not asked here: it shows without the database.
     """
-    sql, parameters = _compiled_guard(connection.vendor, expiring)
-    filled = _filled(parameters, {_CHECKSUM: checksum, _FHIR_USER: fhir_user})
-    return sql, (*filled, enabled_scopes, kid)
+    return _STANDS, (token, checksum, stamp)
 
 
 def _filled(parameters: tuple[Any, ...], values: dict[Any, Any]) -> tuple[Any, ...]:
@@ -121,16 +113,6 @@ def _filled(parameters: tuple[Any, ...], values: dict[Any, Any]) -> tuple[Any, .
 def _compiled_search(vendor: str, model: type[Model]) -> tuple[str, tuple[Any, ...]]:
     rows = alive(model._default_manager.filter(token_checksum=_CHECKSUM), _NOW).order_by()
     return _compile(rows)
-
-
-@cache
-def _compiled_guard(vendor: str, expiring: bool) -> tuple[str, tuple[Any, ...]]:
-    """The condition on one access token and on the tables beside it, for this kind of database."""
-    same_person = Q(user__isnull=True) | Q(user__fhir_user=_FHIR_USER)
-    tokens = AccessToken.objects.filter(same_person, token_checksum=_CHECKSUM)
-    sql, parameters = _compile(alive(tokens, _NOW, expiring=expiring))
-    conditions = (f"EXISTS ({sql})", f"{_ENABLED_SCOPES[vendor]} = %s", _KEY_STANDS)
-    return f"({' AND '.join(conditions)})", parameters
 
 
 def _compile(rows: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from fhir.outcome import FhirError
+from fhir.rows import rows
 
 _STEPS = 20_000
 """How many of its steps SQLite takes, within some milliseconds, before it looks at the clock."""
@@ -74,26 +75,22 @@ def fetch(sql: str, params: Sequence[Any], until: float | None = None) -> list[t
     if time.monotonic() > end:
         raise too_slow()
     try:
-        with connection.cursor() as cursor:
-            if end == math.inf or connection.vendor == "postgresql":
-                cursor.execute(sql, params)
-                rows: list[tuple[Any, ...]] = cursor.fetchall()
-                return rows
-            return _fetch_before(end, cursor, sql, params)
+        if end == math.inf or connection.vendor == "postgresql":
+            return rows(sql, params)
+        return _fetch_before(end, sql, params)
     except OperationalError as error:
         if is_timeout(error):
             raise too_slow() from error
         raise
 
 
-def _fetch_before(end: float, cursor: Any, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _fetch_before(end: float, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """SQLite: https://www.sqlite.org/c3ref/progress_handler.html"""
+    connection.ensure_connection()
     database = connection.connection
     database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
     try:
-        cursor.execute(sql, params)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+        return rows(sql, params)
     finally:
         database.set_progress_handler(None, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -12,6 +13,7 @@ from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, sees, visible
 from fhir.indexing import IndexRows, index_rows
+from fhir.rows import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,23 @@ def _saw_last(access: Access, resource_type: str, fhir_id: str) -> bool:
 def _one(
     alive: Condition, reach: Condition, known: Condition, resource_type: str, fhir_id: str
 ) -> tuple[Any, ...] | None:
-    text = "r.text" if known is NEVER else f"CASE WHEN {known.sql} THEN '' ELSE r.text END"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "  # noqa: S608
-            f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
-            f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach.sql})",
-            (*known.params, *alive.params, resource_type, fhir_id, *reach.params),
-        )
-        row: tuple[Any, ...] = cursor.fetchone()
+    statement = _statement(alive.sql, reach.sql, known.sql)
+    [row] = rows(statement, (*known.params, *alive.params, resource_type, fhir_id, *reach.params))
     if not row[0]:
         raise AccessLapsed
     return None if row[1] is None else row
+
+
+@lru_cache(maxsize=512)
+def _statement(alive: str, reach: str, known: str) -> str:
+    """One and the same text for the same conditions: the database's library finds what it has prepared by
+    it."""
+    text = "r.text" if known == NEVER.sql else f"CASE WHEN {known} THEN '' ELSE r.text END"
+    return (
+        f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "  # noqa: S608
+        f"FROM (SELECT {alive} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
+        f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach})"
+    )
 
 
 def versions(

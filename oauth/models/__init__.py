@@ -6,6 +6,7 @@ from oauth.models.client_keys import ClientAssertionJti, FetchedKeySet
 from oauth.models.consent import Consent
 from oauth.models.scope import Scope
 from oauth.models.signing_key import SigningKey
+from oauth.models.standing import Standing
 from oauth.models.tokens import AccessToken, Grant, IDToken, RefreshToken
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "RefreshToken",
     "Scope",
     "SigningKey",
+    "Standing",
 ]
