@@ -199,7 +199,8 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
         scopes=catalogue.grantable(granted, granted),
         rules=None,
     )
-    return replace(holder, rules=_rules(holder)) if depend_on_identity_alone(holder.fhir_user) else holder
+    lasting = row.user is None or depend_on_identity_alone(holder.fhir_user)
+    return replace(holder, rules=_rules(holder)) if lasting else holder
 
 
 def _end(row: AccessToken) -> float:

@@ -25,7 +25,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
         "session_expires",
         "user_id",
     ),
-    "oauth_application": ("status",),
+    "oauth_application": ("scope", "status"),
     "oauth_consent": ("expires", "withdrawn"),
     "oauth_scope": (),
     "oauth_signingkey": (),

@@ -54,6 +54,7 @@ def _suspend(issued: Issued) -> None:
 
 CHANGES: dict[str, Any] = {
     "a client's status": _suspend,
+    "a client's scope": lambda i: type(i.row.application).objects.update(scope="openid"),
     "a person's activity": lambda _: User.objects.update(is_active=False),
     "a person's identity": lambda _: User.objects.update(fhir_user="Patient/x"),
     "a person's credentials": lambda _: User.objects.update(credentials_reset_at=timezone.now()),
