@@ -1,5 +1,4 @@
-"""Reading what a client sends: the body's format, the resource in it, and the ids and versions in URLs and
-headers."""
+"""Reading what a client sends: the body's format, the resource in it, and the ids in URLs."""
 
 from __future__ import annotations
 
@@ -8,11 +7,10 @@ from typing import Any
 
 from fhir import jsontext
 from fhir.exchange import Request
-from fhir.outcome import BadRequest, PreconditionFailed, Unprocessable, UnsupportedMediaType
+from fhir.outcome import BadRequest, Unprocessable, UnsupportedMediaType
 from fhir.validation import validate
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"')
 _JSON = frozenset({"application/fhir+json", "application/json", "text/json"})
 
 
@@ -61,24 +59,3 @@ def check(resource: dict[str, Any], resource_type: str) -> None:
     issues = validate(resource, expected_type=resource_type)
     if issues:
         raise Unprocessable.because(issues)
-
-
-def wanted_version(if_match: str) -> int | None:
-    """The version number in an If-Match header, None without the header or for `*`.
-
-    Raises BadRequest for what is no version of ours. https://hl7.org/fhir/R4/http.html#concurrency
-    """
-    text = if_match.strip()
-    if text in ("", "*"):
-        return None
-    found = _ETAG.fullmatch(text)
-    if found is None:
-        raise BadRequest('If-Match takes one version, written as W/"1".')
-    return int(found[1])
-
-
-def hold_to_version(if_match: str, version: int) -> None:
-    """Raise PreconditionFailed if an If-Match header names another version than this one."""
-    wanted = wanted_version(if_match)
-    if wanted is not None and wanted != version:
-        raise PreconditionFailed(f"If-Match names version {wanted}; the current version is {version}.")

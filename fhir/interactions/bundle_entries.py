@@ -16,6 +16,7 @@ from fhir.search.query import parse
 from fhir.validation import validate
 
 Check = Callable[[dict[str, Any], str], None]
+CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """Transactions are processed in this order: https://hl7.org/fhir/R4/http.html#trules"""
 
@@ -77,6 +78,7 @@ class Entry:
             resource=self.resource,
             if_match=self.conditions.get("ifMatch", ""),
             if_none_match=self.conditions.get("ifNoneMatch", ""),
+            if_modified_since=self.conditions.get("ifModifiedSince", ""),
             if_none_exist=self.conditions.get("ifNoneExist", ""),
             prefer=outer.prefer,
         )
@@ -122,7 +124,7 @@ def read_entry(position: int, entry: dict[str, Any], check: Check = check) -> En
         query=query,
         full_url=entry.get("fullUrl", ""),
         resource=entry.get("resource"),
-        conditions={key: asked[key] for key in ("ifMatch", "ifNoneMatch", "ifNoneExist") if key in asked},
+        conditions={key: asked[key] for key in CONDITIONS if key in asked},
     )
     try:
         _check_type(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fhir import store
 from fhir.enforcement import may_write, require
 from fhir.exchange import Answer, Request
-from fhir.incoming import hold_to_version
 from fhir.interactions.read import unknown
 from fhir.interactions.written import answer, check_change, draft
+from fhir.preconditions import hold_to_version
 from fhir.store import Change, Current
 
 
@@ -43,7 +43,7 @@ def prepare_deletion(request: Request, current: Current | None) -> Change:
             raise unknown(request)
     elif not check_change(request, "d", change, current):
         raise unknown(request)
-    hold_to_version(request.if_match, current.version)
+    hold_to_version(request, current.version)
     return change
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from fhir import jsontext, store
 from fhir.enforcement import may_write, require
 from fhir.exchange import Answer, Request
-from fhir.incoming import check, hold_to_version
+from fhir.incoming import check
 from fhir.interactions.read import unknown
 from fhir.interactions.update import check_id
 from fhir.interactions.written import answer, check_change, draft, reaches, shows
@@ -23,6 +23,7 @@ from fhir.outcome import (
     Unprocessable,
     UnsupportedMediaType,
 )
+from fhir.preconditions import hold_to_version
 from fhir.store import Change, Current
 
 JSON_PATCH = "application/json-patch+json"
@@ -75,7 +76,7 @@ def prepare_patch(request: Request, operations: list[Operation], current: Curren
     What the resource is now is asked first: nothing is tried on a resource out of reach.
     """
     before = _reached(request, current)
-    hold_to_version(request.if_match, before.version)
+    hold_to_version(request, before.version)
     if READING.intersection(each.name for each in operations) and not shows(request, before.rows):
         raise Forbidden("'test', 'copy' and 'move' tell of the content, which the token may not read.")
     try:

@@ -6,10 +6,11 @@ from fhir import store
 from fhir.access import Access
 from fhir.enforcement import reaches_all, require
 from fhir.exchange import Answer, Request
-from fhir.incoming import hold_to_version, is_id, resource_body
+from fhir.incoming import is_id, resource_body
 from fhir.interactions.read import unknown
 from fhir.interactions.written import answer, check_change, draft
 from fhir.outcome import BadRequest, PreconditionFailed
+from fhir.preconditions import hold_to_version
 from fhir.store import Change, Current
 
 
@@ -52,7 +53,7 @@ def check_update(request: Request, change: Change, current: Current | None) -> N
         return
     if not check_change(request, "u", change, current):
         raise unknown(request)
-    hold_to_version(request.if_match, current.version)
+    hold_to_version(request, current.version)
 
 
 def may_choose_ids(access: Access, resource_type: str) -> bool:

@@ -7,11 +7,12 @@ from fhir.enforcement import require
 from fhir.exchange import Answer, Request
 from fhir.interactions.read import unknown
 from fhir.outcome import Gone, NotFound
+from fhir.preconditions import is_known
 from fhir.search.subset import part_of, wanted
 
 
 def vread(request: Request) -> Answer:
-    """That version, if it and the resource as it is now are both within reach.
+    """That version, if it and the resource as it is now are both within reach; 304 if the client has it.
 
     Raises Forbidden, NotFound, and Gone for a version that is a deletion.
     """
@@ -26,7 +27,10 @@ def vread(request: Request) -> Answer:
     version = found[0]
     if version.deleted:
         raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")
-    return Answer(200, part_of(version.text, wanted(request.query)), version.number, version.last_updated)
+    part = wanted(request.query)
+    if is_known(request, version.number, version.last_updated):
+        return Answer(304, version=version.number, last_updated=version.last_updated)
+    return Answer(200, part_of(version.text, part), version.number, version.last_updated)
 
 
 def _number(text: str) -> int:
