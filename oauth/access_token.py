@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from oauth.claims import Authorization, access_token_claims
 from oauth.models import Application
-from oauth.signing_keys import NoSigningKeyError, Signer, signers
+from oauth.signing_keys import Signer, signer_among, signers
 
 SHORTEST, LONGEST = 300, 3600
 
@@ -32,7 +32,7 @@ def generate(request: Any, refresh_token: bool = False) -> str:
     return signer_for(request, settings.ACCESS_TOKEN_ALG).sign(access_token_claims(authorization), "at+jwt")
 
 
-def generate_refresh_token(request: Any, refresh_token: bool = True) -> str:
+def generate_refresh_token(request: Any = None, refresh_token: bool = True) -> str:
     """A refresh token: 256 random bits that mean nothing to anybody else."""
     return secrets.token_urlsafe(32)
 
@@ -50,9 +50,4 @@ def signer_for(request: Any, algorithm: str) -> Signer:
     """The active key of an algorithm, looked up once per request. Raises NoSigningKeyError."""
     if "signers" not in vars(request):
         request.signers = signers()
-    try:
-        return request.signers[algorithm]  # type: ignore[no-any-return]  # oauthlib ships no types
-    except KeyError:
-        raise NoSigningKeyError(
-            f"There is no active {algorithm} key: run manage.py ensure_signing_key."
-        ) from None
+    return signer_among(request.signers, algorithm)

@@ -7,19 +7,22 @@ https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
+from oauth import catalogue
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Grant, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, insert, instance, value
+from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
+from oauth.signing_keys import active_column
 from oauth.token_liveness import alive
 
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
@@ -28,11 +31,15 @@ GRACE = timedelta(seconds=10)
 _TOGETHER = ("user", "application", "launch_context")
 
 
-_SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
+class Shown(NamedTuple):
+    """The record of a refresh token with its person and context, whether it is alive, and the catalogue and
+    the signing keys of this moment.
+    """
 
-
-class SpentError(Exception):
-    """The code or refresh token had been used in the meantime: the slower of two gets nothing."""
+    record: RefreshToken
+    is_alive: bool
+    enabled_scopes: str
+    active_keys: str | None
 
 
 def find_code(code: str, client: Application) -> Grant | None:
@@ -49,22 +56,23 @@ def find_code(code: str, client: Application) -> Grant | None:
     return grant if living.exists() else None
 
 
-def find_refresh_token(token: str, client: Application) -> RefreshToken | None:
+def find_refresh_token(token: str, client: Application) -> Shown | None:
     """The living refresh token that this client shows; None if there is none.
 
     A spent one is refused; shown later than GRACE, or by another client, it takes its family with it.
     """
-    row, is_alive = _refresh_row(token)
-    if row is None:
+    shown = _refresh_row(token)
+    if shown is None:
         return None
+    row = shown.record
     if row.revoked is not None:
         if row.application_id != client.pk or timezone.now() - row.revoked > GRACE:
             kill_family(row.token_family)
         return None
-    if not is_alive or row.application_id != client.pk or not _reaches_its_patient(row):
+    if not shown.is_alive or row.application_id != client.pk or not _reaches_its_patient(row):
         return None
     row.application = client
-    return row
+    return shown
 
 
 def _refresh_query() -> QuerySet[RefreshToken, Any]:
@@ -73,8 +81,13 @@ def _refresh_query() -> QuerySet[RefreshToken, Any]:
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     newest_first = F("revoked").desc(nulls_first=True)
-    found = rows.annotate(is_alive=Exists(living)).order_by(newest_first)
-    return found.values_list(*_OF_TOKEN, *people, *contexts, "is_alive")
+    state = {
+        "is_alive": Exists(living),
+        "enabled_scopes": catalogue.enabled_column(),
+        "active_keys": active_column(),
+    }
+    found = rows.annotate(**state).order_by(newest_first)
+    return found.values_list(*_OF_TOKEN, *people, *contexts, *state)
 
 
 # What a refresh needs to know.
@@ -104,18 +117,18 @@ _OF_CONTEXT = columns(LaunchContext, TOLD)
 _REFRESH = Prepared(_refresh_query)
 
 
-def _refresh_row(token: str) -> tuple[RefreshToken | None, bool]:
-    """The record of a refresh token with its person and context, and whether it is alive."""
+def _refresh_row(token: str) -> Shown | None:
     rows = _REFRESH(checksum=token_checksum(token))
     if not rows:
-        return None, False
+        return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
-    row = rows[0]
+    *row, is_alive, enabled_scopes, active_keys = rows[0]
     record = instance(RefreshToken, _OF_TOKEN, row[:after_token])
-    if record is not None:
-        record.user = instance(User, _OF_USER, row[after_token:after_user])
-        record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:-1])
-    return record, bool(row[-1])
+    if record is None:
+        return None
+    record.user = instance(User, _OF_USER, row[after_token:after_user])
+    record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
+    return Shown(record, bool(is_alive), enabled_scopes, active_keys)
 
 
 def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
@@ -125,7 +138,7 @@ def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
             now = timezone.now()
             if not Grant.objects.filter(pk=grant.pk, used__isnull=True).update(used=now):
                 raise SpentError
-            _record(grant, grant.token_family, grant.scope, token, jti, now)
+            _record(grant, token, jti, now)
     except SpentError:
         kill_family(grant.token_family)
         raise
@@ -136,19 +149,20 @@ def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
 
     The one UPDATE decides which of several parallel requests wins.
     """
-    with transaction.atomic():
-        now = timezone.now()
-        if not _spend(spent.pk, now):
-            raise SpentError
-        _record(spent, spent.token_family, spent.scope, token, jti, now)
-
-
-def _spend(key: int, now: datetime) -> bool:
-    """Revoke one refresh token; False if that had been done already."""
-    moment = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [moment, moment, key])
-        return bool(cursor.rowcount)
+    now = timezone.now()
+    record_successors(
+        spent.pk,
+        now,
+        SuccessorAccess(
+            jti=jti,
+            token_checksum=token_checksum(token["access_token"]),
+            scope=token["scope"],
+            expires=now + timedelta(seconds=token["expires_in"]),
+        ),
+        SuccessorRefresh(
+            token_checksum=token_checksum(token["refresh_token"]), expires=_refresh_expires(spent, now)
+        ),
+    )
 
 
 def kill_family(family: uuid.UUID | None) -> None:
@@ -170,27 +184,17 @@ def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:
     return context is None or not context.patient or may_see_patient(issued.user, context.patient)
 
 
-def _record(
-    source: Grant | RefreshToken,
-    family: uuid.UUID | None,
-    scope: str,
-    token: dict[str, Any],
-    jti: str,
-    now: datetime,
-) -> None:
-    """Store digests of the tokens in `token`, with everything that they rest on copied from their source.
-
-    The refresh token keeps the whole `scope` of the authorization, also where this access token has less.
-    """
+def _record(grant: Grant, token: dict[str, Any], jti: str, now: datetime) -> None:
+    """Store digests of the tokens in `token`, with everything that they rest on copied from their code."""
     shared = {
-        "user_id": source.user_id,
-        "application_id": source.application_id,
-        "launch_context_id": source.launch_context_id,
-        "consent_id": source.consent_id,
-        "auth_time": source.auth_time,
-        "session_digest": source.session_digest,
-        "session_expires": source.session_expires,
-        "token_family": family,
+        "user_id": grant.user_id,
+        "application_id": grant.application_id,
+        "launch_context_id": grant.launch_context_id,
+        "consent_id": grant.consent_id,
+        "auth_time": grant.auth_time,
+        "session_digest": grant.session_digest,
+        "session_expires": grant.session_expires,
+        "token_family": grant.token_family,
         "token": "",
     }
     access_id = insert(
@@ -199,15 +203,14 @@ def _record(
         token_checksum=token_checksum(token["access_token"]),
         scope=token["scope"],
         expires=now + timedelta(seconds=token["expires_in"]),
-        source_refresh_token_id=source.pk if isinstance(source, RefreshToken) else None,
         **shared,
     )
     if refresh_token := token.get("refresh_token"):
         insert(
             RefreshToken,
             token_checksum=token_checksum(refresh_token),
-            scope=scope,
-            expires=_refresh_expires(source, now),
+            scope=grant.scope,
+            expires=_refresh_expires(grant, now),
             access_token_id=access_id,
             **shared,
         )

@@ -1,4 +1,4 @@
-"""oauthlib's server, cut down to what exists here: two grants, our lifetimes, few refresh tokens."""
+"""oauthlib's server, cut down to the exchange of codes, with our lifetimes and few refresh tokens."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,7 @@ from oauthlib.openid import Server
 
 from oauth.access_token import seconds
 from oauth.models import Application
-
-REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
+from oauth.refreshing import REFRESH_SCOPES
 
 
 class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
@@ -19,22 +18,18 @@ class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
         self, request_validator: Any, token_expires_in: Any = None, *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(request_validator, lifetime, *args, **kwargs)
-        self._grant_types = {
-            "authorization_code": self.openid_connect_auth,
-            "refresh_token": self.refresh_grant,
-        }
+        self._grant_types = {"authorization_code": self.openid_connect_auth}
         self.openid_connect_auth.register_token_modifier(limit_refresh_token)
 
     def exchange(self, client: Application, form: Mapping[str, str]) -> tuple[str, int]:
-        """Body and status for a token request of a client that has proven itself.
+        """Body and status for a client that has proven itself and shows a code.
 
         Raises oauthlib's OAuth2Error, or answers with one in the body.
         """
         request = Request("/oauth/token", "POST", urlencode(form.items()), {})
         request.client = client
         request.extra_credentials = None
-        handler = self._grant_types[form["grant_type"]]
-        _, body, status = handler.create_token_response(request, self.default_token_type)
+        _, body, status = self.openid_connect_auth.create_token_response(request, self.default_token_type)
         return body, status
 
 

@@ -15,12 +15,11 @@ from oauth.access_token import signer_for
 from oauth.catalogue import enabled_text, grantable_of_texts
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
-from oauth.scopes import implies, parse_scope, to_text
-from oauth.server import REFRESH_SCOPES
+from oauth.scopes import to_text
 
 
 class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit ships no types
-    """`request.issued` is the grant or refresh token that the request shows, once it is accepted."""
+    """`request.issued` is the grant whose code the request shows, once it is accepted."""
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Always, whatever the client's kind: it has happened before oauthlib was asked."""
@@ -40,7 +39,6 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
         """Whether the client is registered for the grant type."""
         return bool(client.may_use_grant(grant_type))
 
-    # --- authorization_code ---------------------------------------------------------------------------------
     def validate_code(
         self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any
     ) -> bool:
@@ -90,40 +88,6 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
     ) -> None:
         """Nothing left to do: the code was spent in the transaction that recorded its tokens."""
 
-    # --- refresh_token --------------------------------------------------------------------------------------
-    def validate_refresh_token(
-        self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any
-    ) -> bool:
-        """Accept a living refresh token of this client, and restore what was authorized with it."""
-        row = issuing.find_refresh_token(refresh_token, client)
-        if row is None:
-            description = "The refresh token is unknown, expired, used, revoked, or no longer permitted."
-            raise errors.InvalidGrantError(description=description, request=request)
-        self._restore(request, row)
-        if not REFRESH_SCOPES.intersection(request.scopes):
-            raise errors.InvalidGrantError(description="Access without the person is over.", request=request)
-        return True
-
-    def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> str:
-        """What the refresh token still stands for: a scope that was switched off since is not given anew."""
-        return " ".join(request.scopes)
-
-    def is_within_original_scope(
-        self, request_scopes: list[str], refresh_token: str, request: Any, *args: Any, **kwargs: Any
-    ) -> bool:
-        """Whether each asked scope is implied by one still granted: `patient/Observation.r` by
-        `patient/*.rs`.
-        """
-        asked = [parse_scope(text) for text in request_scopes]
-        return all(
-            slim is not None and any(implies(wide, slim) for wide in request.still_granted) for slim in asked
-        )
-
-    def rotate_refresh_token(self, request: Any) -> bool:
-        """Always: a refresh token is good for one use."""
-        return True
-
-    # --- both -----------------------------------------------------------------------------------------------
     def _restore(self, request: Any, issued: Any) -> bool:
         """Put back what the person had authorized, without what can no longer be granted."""
         still = grantable_of_texts(issued.scope, request.client.scope, enabled_text())
@@ -133,16 +97,14 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
             )
         request.issued = issued
         request.user = issued.user
-        request.still_granted = still
         request.scopes = to_text(still).split(" ")
         request.extra_credentials = members(issued.launch_context)
         return True
 
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> None:
-        """Spend the code or refresh token and record the new tokens, in one transaction."""
-        spend = issuing.rotate if request.grant_type == "refresh_token" else issuing.redeem_code
+        """Spend the code and record its tokens, in one transaction."""
         try:
-            spend(request.issued, token, request.jti)
+            issuing.redeem_code(request.issued, token, request.jti)
         except issuing.SpentError as error:
             raise errors.InvalidGrantError(
                 description="It was used in the meantime.", request=request

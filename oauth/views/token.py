@@ -2,22 +2,23 @@
 
 import logging
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+import orjson
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-from oauth import backend_services
+from oauth import backend_services, refreshing
 from oauth.calling_client import Refused, calling_client
 from oauth.models import Application
 from oauth.posted_form import BadForm, read_form
 
 logger = logging.getLogger("oauth.refusals")
 
-GRANT_TYPES = ("authorization_code", "refresh_token", backend_services.GRANT_TYPE)
+GRANT_TYPES = ("authorization_code", refreshing.GRANT_TYPE, backend_services.GRANT_TYPE)
 # Nothing else reaches oauthlib, which would make an attribute of its request of any parameter.
 PARAMETERS = (
     "grant_type",
@@ -26,7 +27,6 @@ PARAMETERS = (
     "code_verifier",
     "client_id",
     "client_secret",
-    "refresh_token",
     "scope",
 )
 
@@ -75,21 +75,26 @@ def _answer(request: HttpRequest) -> HttpResponse:
         logger.warning("Token request refused: %s: %s", refused.error, refused.description)
         return refused.response()
     request.calling_client = client  # type: ignore[attr-defined]  # oauth.cors reads it
-    if form["grant_type"] == backend_services.GRANT_TYPE:
-        return _answer_service(client, form.get("scope", ""))
     try:
-        answer, status = _server().exchange(client, {name: form[name] for name in PARAMETERS if name in form})
+        body, status = _exchange(client, form)
+    except (Refused, backend_services.RefusedError) as error:
+        return _refusal(error.error, str(error), 400, client.client_id)
     except OAuth2Error as error:
         return _refusal(error.error, error.description or "", error.status_code, client.client_id)
-    return HttpResponse(answer, status=status, content_type="application/json")
+    return HttpResponse(body, status=status, content_type="application/json")
 
 
-def _answer_service(client: Application, scope: str) -> HttpResponse:
-    """A client that acts for itself. https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html"""
-    try:
-        return JsonResponse(backend_services.issue(client, scope))
-    except backend_services.RefusedError as error:
-        return _refusal(error.error, str(error), 400, client.client_id)
+def _exchange(client: Application, form: dict[str, str]) -> tuple[str | bytes, int]:
+    """Body and status for a client that has proven itself: its grant's own module knows them."""
+    match form["grant_type"]:
+        case backend_services.GRANT_TYPE:
+            return orjson.dumps(backend_services.issue(client, form.get("scope", ""))), 200
+        case refreshing.GRANT_TYPE:
+            told = refreshing.refresh(client, form.get("refresh_token", ""), form.get("scope", ""))
+            return orjson.dumps(told), 200
+        case _:
+            code = {name: form[name] for name in PARAMETERS if name in form}
+            return cast(tuple[str, int], _server().exchange(client, code))
 
 
 def _refusal(error: str, description: str, status: int, client_id: str = "") -> JsonResponse:

@@ -1,0 +1,105 @@
+"""The refresh of tokens: the same person, context and family, the same scope or less, for one use.
+
+https://www.rfc-editor.org/rfc/rfc6749#section-6
+https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#refresh-access-token
+"""
+
+import base64
+import hashlib
+import uuid
+from typing import Any
+
+from django.conf import settings
+
+from launch.context import members
+from oauth import issuing
+from oauth.access_token import generate_refresh_token, seconds
+from oauth.calling_client import Refused
+from oauth.catalogue import grantable_of_texts
+from oauth.claims import Authorization, access_token_claims, id_token_claims
+from oauth.models import Application, RefreshToken
+from oauth.scopes import Scope, implies, parse_scope, to_text
+from oauth.signing_keys import Signer, signer_among, signers_of
+
+GRANT_TYPE = "refresh_token"
+REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
+
+
+def refresh(client: Application, text: str, asked: str) -> dict[str, Any]:
+    """The token response for a client that shows the refresh token `text`, after which that one is spent.
+
+    `asked` is the scope that is wanted, "" for the whole that was granted. Raises Refused.
+    """
+    if not client.may_use_grant(GRANT_TYPE):
+        raise Refused(400, "unauthorized_client", "The client is not registered for refresh tokens.")
+    if not text:
+        raise Refused(400, "invalid_request", "The parameter refresh_token is missing.")
+    shown = issuing.find_refresh_token(text, client)
+    if shown is None:
+        raise _invalid_grant("The refresh token is unknown, expired, used, revoked, or no longer permitted.")
+    still = grantable_of_texts(shown.record.scope, client.scope, shown.enabled_scopes)
+    if not REFRESH_SCOPES.intersection(scope.text for scope in still):
+        raise _invalid_grant("Access without the person is over.")
+    scope = _narrowed(asked, still) if asked else to_text(still)
+    jti = uuid.uuid4().hex
+    token = _response(client, shown.record, scope, jti, signers_of(shown.active_keys))
+    try:
+        issuing.rotate(shown.record, token, jti)
+    except issuing.SpentError as error:
+        raise _invalid_grant("It was used in the meantime.") from error
+    return token
+
+
+def _narrowed(asked: str, still: tuple[Scope, ...]) -> str:
+    """The asked scopes, each of which one that is still granted must imply: `patient/*.rs` implies
+    `patient/Observation.r`.
+    """
+    for word in asked.split(" "):
+        slim = parse_scope(word)
+        if slim is None or not any(implies(wide, slim) for wide in still):
+            raise Refused(400, "invalid_scope", "A refresh gives what was granted, or less, and never more.")
+    return asked
+
+
+def _response(
+    client: Application, record: RefreshToken, scope: str, jti: str, signers: dict[str, Signer]
+) -> dict[str, Any]:
+    """The members of a token response. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#response-7"""
+    context = record.launch_context
+    lifetime = seconds(client, record.session_expires)
+    authorization = Authorization(
+        user=record.user,
+        client_id=client.client_id,
+        scope=scope,
+        launch_context=context,
+        seconds=lifetime,
+        jti=jti,
+    )
+    signer = signer_among(signers, settings.ACCESS_TOKEN_ALG)
+    token = {
+        "access_token": signer.sign(access_token_claims(authorization), "at+jwt"),
+        "expires_in": lifetime,
+        "token_type": "Bearer",
+        "scope": scope,
+        "refresh_token": generate_refresh_token(),
+        **members(context),
+    }
+    if "openid" in scope.split(" "):
+        token["id_token"] = _id_token(client, record, scope, token["access_token"], signers)
+    return token
+
+
+def _id_token(
+    client: Application, record: RefreshToken, scope: str, access_token: str, signers: dict[str, Signer]
+) -> str:
+    """https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse"""
+    signed_in = record.auth_time or record.created
+    lifetime = settings.OAUTH2_PROVIDER["ID_TOKEN_EXPIRE_SECONDS"]
+    claims = id_token_claims(record.user, scope.split(" "), int(signed_in.timestamp()), lifetime)
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    at_hash = base64.urlsafe_b64encode(half).decode().rstrip("=")
+    return signer_among(signers, "RS256").sign({**claims, "aud": client.client_id, "at_hash": at_hash}, "JWT")
+
+
+def _invalid_grant(why: str) -> Refused:
+    return Refused(400, "invalid_grant", why)

@@ -1,0 +1,84 @@
+"""A refresh token is spent and its successors are recorded: all of it, or nothing.
+
+What the tokens rest on (person, client, consent, context, session, family) is copied inside the database. On
+PostgreSQL all is one statement; SQLite, which knows no such statement, does the same in a transaction.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+
+_SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
+_INHERITED = (
+    "user_id, application_id, launch_context_id, consent_id, auth_time, session_digest, session_expires,"
+    " token_family"
+)
+_ACCESS = (
+    f"INSERT INTO oauth_accesstoken ({_INHERITED}, source_refresh_token_id, created, updated, token,"  # noqa: S608  # our own words
+    f" resource, jti, token_checksum, scope, expires) SELECT {_INHERITED}, id, revoked, revoked, '',"
+    " resource, %s, %s, %s, %s FROM "
+)
+_REFRESH = (
+    f"INSERT INTO oauth_refreshtoken ({_INHERITED}, scope, created, updated, token, resource,"
+    f" access_token_id, token_checksum, expires) SELECT {_INHERITED}, scope, revoked, revoked, '', resource,"
+)
+_AT_ONCE = (
+    f"WITH spent AS ({_SPEND} RETURNING *), access AS ({_ACCESS} spent RETURNING id AS access_id)"
+    f" {_REFRESH} access_id, %s, %s FROM spent CROSS JOIN access"
+)
+
+
+class SpentError(Exception):
+    """The code or refresh token had been used in the meantime: the slower of two gets nothing."""
+
+
+class SuccessorAccess(NamedTuple):
+    """What is new in the row of an access token; `token_checksum` is its SHA-256 in hex."""
+
+    jti: str
+    token_checksum: str
+    scope: str
+    expires: datetime
+
+
+class SuccessorRefresh(NamedTuple):
+    """What is new in the row of a refresh token; its scope stays that of the authorization."""
+
+    token_checksum: str
+    expires: datetime
+
+
+def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh: SuccessorRefresh) -> None:
+    """Revoke the refresh token with this primary key and write the rows of the two that follow it.
+
+    The one UPDATE decides which of several parallel requests wins; the others get SpentError.
+    """
+    spend, new_access, new_refresh = ([*map(_value, part)] for part in ((now, now, key), access, refresh))
+    if connection.vendor == "postgresql":
+        done = _changed(_AT_ONCE, [*spend, *new_access, *new_refresh])
+    else:
+        done = _step_by_step(key, spend, new_access, new_refresh)
+    if not done:
+        raise SpentError
+
+
+@transaction.atomic
+def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any]) -> int:
+    if not _changed(_SPEND, spend):
+        return 0
+    spent = "oauth_refreshtoken WHERE id = %s"
+    _changed(f"{_ACCESS} {spent}", [*access, key])
+    own = "(SELECT id FROM oauth_accesstoken WHERE source_refresh_token_id = %s)"
+    return _changed(f"{_REFRESH} {own}, %s, %s FROM {spent}", [key, *refresh, key])
+
+
+def _changed(sql: str, parameters: list[Any]) -> int:
+    """How many rows the statement changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def _value(given: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(given) if isinstance(given, datetime) else given
