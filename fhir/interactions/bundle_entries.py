@@ -42,7 +42,7 @@ class Entry:
     @property
     def type(self) -> str:
         """The resource type in the URL, empty for a URL without one."""
-        return self.address[0] if self.address else ""
+        return "" if self.address == ("_history",) else self.address[0]
 
     @property
     def id(self) -> str:

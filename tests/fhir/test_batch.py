@@ -49,6 +49,14 @@ def test_a_bad_entry_does_not_keep_others_from_being_carried_out(api: Caller) ->
     assert answers[6]["resource"]["type"] == "searchset"
 
 
+@pytest.mark.requirement("https://hl7.org/fhir/R4/http.html#history")
+@pytest.mark.parametrize("place", ["_history", "Patient/_history", "Patient/a/_history"])
+def test_a_batch_can_ask_for_every_history(api: Caller, place: str) -> None:
+    api.send("PUT", "Patient/a", {"resourceType": "Patient", "id": "a"})
+    (answer,) = _batch(api, _get(place))
+    assert answer["resource"]["total"] == api.get(place).json()["total"] == 1
+
+
 def test_conditions_are_held_in_a_batch_too(api: Caller) -> None:
     entry = {
         "resource": {"resourceType": "Organization", "identifier": [{"system": "urn:x", "value": "1"}]},
