@@ -78,8 +78,9 @@ def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
     values = {field: metadata[name] for name, field in TEXTS.items() if name in metadata}
     if "jwks" in metadata:
         values["client_jwks"] = json.dumps(metadata["jwks"], separators=(",", ":"))
-    # One of the two is enough, so that naming one takes the place of the other.
-    if "jwks" in metadata or metadata.get("jwks_uri"):
+    method = values.get("token_endpoint_auth_method", application.token_endpoint_auth_method)
+    # One of the two is enough, so that naming one takes the place of the other; and a new method of any key.
+    if "jwks" in metadata or metadata.get("jwks_uri") or method != Application.AuthMethod.PRIVATE_KEY_JWT:
         values = {"client_jwks": "", "client_jwks_uri": "", **values}
     for name in ("redirect_uris", "allowed_origins"):
         if name in metadata:
@@ -87,7 +88,6 @@ def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
     for name in ("contacts", "grant_types", *LIFETIME_LIMITS):
         if name in metadata:
             values[name] = metadata[name]
-    method = values.get("token_endpoint_auth_method", application.token_endpoint_auth_method)
     if "introspection" not in metadata and (application.pk is None or method == Application.AuthMethod.NONE):
         values["introspection"] = "none" if method == Application.AuthMethod.NONE else "own"
     before = {field: getattr(application, field) for field in values}

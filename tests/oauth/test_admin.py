@@ -8,10 +8,12 @@ from django.test import Client
 
 from accounts.models import User
 from oauth.client_secrets import verify
+from oauth.jwk_sets import read_key_set
 from oauth.models import AccessToken, Application, ClientSecret, Consent, RefreshToken, Scope, SigningKey
 from oauth.signing_keys import new_key
 from oauth.token_liveness import alive
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
+from tests.oauth.services import ec_key, jwk_of, jwks_of, rsa_key
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +103,55 @@ def test_a_confidential_client_shows_its_secret_once(staff: Client) -> None:
 )
 def test_the_form_refuses_nonsense_at_its_field(staff: Client, field: str, value: Any) -> None:
     page = staff.post("/admin/oauth/application/add/", {**FORM, field: value})
+    assert page.status_code == 200
+    assert field in page.context["adminform"].form.errors
+    assert not Application.objects.exists()
+
+
+SERVICE = {
+    **FORM,
+    "name": "Nightly export",
+    "client_id": "nightly",
+    "application_type": "backend",
+    "token_endpoint_auth_method": "private_key_jwt",
+    "client_jwks": jwks_of(jwk_of(ec_key(), "first")),
+    "redirect_uris": "",
+    "launch_url": "",
+    "grant_types": ["client_credentials"],
+    "scope": "system/*.rs",
+    "introspection": "own",
+}
+
+
+def test_a_backend_service_is_registered_with_its_keys_and_gets_no_secret(staff: Client) -> None:
+    assert staff.post("/admin/oauth/application/add/", SERVICE).status_code == 302
+    application = Application.objects.get(client_id="nightly")
+    assert application.has_keys
+    assert read_key_set(application.client_jwks).knows("first")
+    assert not ClientSecret.objects.exists()
+    page = act(staff, "application", "make_secret", application.pk)
+    assert "None of these clients" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("client_jwks", ""),
+        ("client_jwks", "no JSON"),
+        ("client_jwks", jwks_of(jwk_of(ec_key(), "first", d="AQAB"))),
+        ("client_jwks", jwks_of(jwk_of(rsa_key(bits=1024), "first"))),
+        ("client_jwks_uri", "http://[bad"),
+        ("client_jwks_uri", "https://service.example.org/jwks.json"),
+        ("grant_types", ["authorization_code"]),
+        ("scope", "system/*.rs patient/*.rs"),
+        ("launch_url", "https://app.example.org/launch"),
+        ("token_endpoint_auth_method", "client_secret_basic"),
+    ],
+)
+def test_the_form_says_at_its_field_what_makes_no_backend_service(
+    staff: Client, field: str, value: Any
+) -> None:
+    page = staff.post("/admin/oauth/application/add/", {**SERVICE, field: value})
     assert page.status_code == 200
     assert field in page.context["adminform"].form.errors
     assert not Application.objects.exists()

@@ -1,5 +1,6 @@
 """What a registration may say, and every kind of nonsense that it may not."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from pytest_django import Settings
 
 from oauth.client_metadata import BadMetadata, fill
 from oauth.models import Application
+from tests.oauth.services import ec_key, jwk_of, jwks_of, rsa_key
 
 GOOD: dict[str, Any] = {
     "client_name": "Lab Viewer",
@@ -137,6 +139,93 @@ def test_a_redirect_uri_is_https_or_a_native_apps_own(uri: str, application_type
         assert fill(Application(), metadata).redirect_uris == uri
     else:
         assert any(fault.startswith("redirect_uris:") for fault in faults_of(**metadata))
+
+
+SERVICE: dict[str, Any] = {
+    "client_name": "Nightly export",
+    "application_type": "backend",
+    "token_endpoint_auth_method": "private_key_jwt",
+    "jwks": json.loads(jwks_of(jwk_of(ec_key(), "first"))),
+    "scope": "system/*.rs",
+}
+
+
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html"
+    "#registering-a-client-communicating-public-keys"
+)
+def test_a_backend_service_is_registered_with_its_keys_or_with_their_address() -> None:
+    application = fill(Application(), SERVICE)
+    assert application.grant_types == ["client_credentials"]
+    assert application.client_type == Application.CLIENT_CONFIDENTIAL
+    assert json.loads(application.client_jwks) == SERVICE["jwks"]
+    assert application.has_keys
+    assert not application.has_secrets
+    url = "https://service.example.org/jwks.json"
+    fill(application, {"jwks_uri": url})
+    assert (application.client_jwks_uri, application.client_jwks) == (url, "")
+    fill(application, {"jwks": SERVICE["jwks"]})
+    assert application.client_jwks_uri == ""
+    assert json.loads(application.client_jwks) == SERVICE["jwks"]
+
+
+def test_a_client_that_no_longer_signs_keeps_no_keys() -> None:
+    web = {**GOOD, "application_type": "web", "token_endpoint_auth_method": "private_key_jwt"}
+    application = fill(Application(), {**web, "jwks": SERVICE["jwks"]})
+    assert application.grant_types == ["authorization_code", "refresh_token"]
+    fill(application, {"token_endpoint_auth_method": "client_secret_basic"})
+    assert (application.client_jwks, application.client_jwks_uri) == ("", "")
+
+
+def test_an_app_may_be_for_people_and_for_itself() -> None:
+    both = {
+        **SERVICE,
+        "application_type": "web",
+        "grant_types": ["authorization_code", "client_credentials"],
+        "redirect_uris": ["https://app.example.org/callback"],
+        "scope": "openid patient/*.rs system/*.rs",
+    }
+    assert fill(Application(), both).scope == both["scope"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"jwks": {"keys": []}}, "jwks"),
+        ({"jwks": []}, "jwks"),
+        ({"jwks": {"keys": [jwk_of(ec_key(), "first", d="AQAB")]}}, "jwks"),
+        ({"jwks": {"keys": [jwk_of(rsa_key(bits=1024), "first")]}}, "jwks"),
+        ({"jwks": {"keys": [jwk_of(ec_key(), "\ud800")]}}, "jwks"),
+        ({"jwks_uri": "https://service.example.org/jwks.json"}, "jwks_uri"),
+        ({"jwks": None, "jwks_uri": "http://service.example.org/jwks.json"}, "jwks_uri"),
+        ({"jwks": None, "jwks_uri": "https://user:pw@service.example.org/"}, "jwks_uri"),
+        ({"jwks": None, "jwks_uri": "https://sérvice.example.org/"}, "jwks_uri"),
+        ({"jwks": None, "jwks_uri": ["https://service.example.org/"]}, "jwks_uri"),
+        ({"jwks": None}, "jwks"),
+        ({"jwks": None, "token_endpoint_auth_method": "client_secret_basic"}, "token_endpoint_auth_method"),
+        ({"application_type": "web", "grant_types": ["authorization_code"],
+          "redirect_uris": ["https://app.example.org/"], "scope": "openid",
+          "introspection": "own", "token_endpoint_auth_method": "client_secret_basic"}, "jwks"),
+        ({"grant_types": ["authorization_code"], "redirect_uris": ["https://app.example.org/"],
+          "scope": "openid"}, "grant_types"),
+        ({"grant_types": ["client_credentials", "refresh_token"], "application_type": "web"}, "grant_types"),
+        ({"scope": "system/*.rs patient/*.rs"}, "scope"),
+        ({"scope": "system/*.rs offline_access"}, "scope"),
+        ({"launch_url": "https://app.example.org/launch"}, "launch_url"),
+        ({"access_token_seconds": 10}, "access_token_seconds"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_backend_service_is_refused_by_name(changes: dict[str, Any], name: str) -> None:
+    metadata = {key: value for key, value in {**SERVICE, **changes}.items() if value is not None}
+    with pytest.raises(BadMetadata) as bad:
+        fill(Application(), metadata)
+    assert {fault.partition(":")[0] for fault in bad.value.faults} == {name}
+
+
+def test_a_system_scope_is_only_for_backend_services() -> None:
+    assert faults_of(scope="openid system/*.rs") == [
+        "scope: system/*.rs is for backend services: it needs client_credentials."
+    ]
 
 
 def test_http_urls_are_taken_only_where_the_settings_allow_them(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from oauth.client_secrets import verify
 from oauth.models import Application, ClientSecret
-from tests.oauth.test_client_metadata import GOOD
+from tests.oauth.test_client_metadata import GOOD, SERVICE
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,15 @@ def test_a_confidential_client_gets_a_secret_that_works_and_is_kept_as_a_digest(
     assert verify(application, answer["client_secret"])
     assert not verify(application, answer["client_secret"] + "x")
     assert answer["client_secret"] not in ClientSecret.objects.get().digest
+
+
+def test_a_backend_service_is_registered_with_its_public_keys_and_gets_no_secret(tmp_path: Path) -> None:
+    answer = register(tmp_path, SERVICE)
+    assert set(answer) == {"client_id"}
+    application = Application.objects.get(client_id=answer["client_id"])
+    assert json.loads(application.client_jwks) == SERVICE["jwks"]
+    assert set(register(tmp_path, SERVICE, "--new-secret")) == {"client_id"}
+    assert not ClientSecret.objects.exists()
 
 
 @pytest.mark.parametrize("known_by", ["client_id", "software_id", "client_name"])
