@@ -17,23 +17,25 @@ from fhir.store import Change
 
 def of_change(request: Request, change: Change) -> bytes:
     """What became of a writing entry; the resource itself only with `Prefer: return=representation`."""
+    wish = request.prefer.get("return", "minimal")
+    words = serialise(outcome([said(change)])) if wish == "OperationOutcome" else b""
     if change.resource is None:
-        return _entry(Answer(204, version=change.version, last_updated=change.last_updated))
+        return _entry(Answer(204, version=change.version, last_updated=change.last_updated), words)
     location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
     found = Answer(201 if change.creates else 200, "", change.version, change.last_updated, location)
-    wish = request.prefer.get("return", "minimal")
     if wish == "representation":
         found.text = representation(request, change)
-    return _entry(found, serialise(outcome([said(change)])) if wish == "OperationOutcome" else b"")
+    return _entry(found, words)
 
 
 def of_match(request: Request, resource_type: str, fhir_id: str) -> bytes:
     """A create that ifNoneExist has made needless; the resource itself only with `Prefer:
     return=representation`."""
     found = answer_about_existing(request, resource_type, fhir_id)
-    if request.prefer.get("return") != "representation":
+    words, wish = found.text, request.prefer.get("return", "minimal")
+    if wish != "representation":
         found.text = ""
-    return _entry(found)
+    return _entry(found, _bytes(words) if wish == "OperationOutcome" else b"")
 
 
 def looked(entry: Entry, found: Answer) -> bytes:
@@ -65,9 +67,13 @@ def _entry(found: Answer, said_of_it: bytes = b"") -> bytes:
     response = serialise(facts)
     if said_of_it:
         response = response[:-1] + b',"outcome":' + said_of_it + b"}"
-    text = found.text if isinstance(found.text, bytes) else found.text.encode()
+    text = _bytes(found.text)
     if not text:
         return b'{"response":' + response + b"}"
     full_url = serialise({"fullUrl": f"{settings.FHIR_BASE}/{'/'.join(found.location.split('/')[:2])}"})
     head = full_url[:-1] + b"," if found.location else b"{"
     return head + b'"resource":' + text + b',"response":' + response + b"}"
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()

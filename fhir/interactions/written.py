@@ -94,11 +94,23 @@ def answer_about_existing(request: Request, resource_type: str, fhir_id: str) ->
         if request.access.allows(resource_type, "r")
         else None
     )
+    wish = request.prefer.get("return")
     if version is not None:
         found.version, found.last_updated = version.number, version.last_updated
         found.location += f"/_history/{version.number}"
-        found.text = "" if request.prefer.get("return") == "minimal" else version.text
+        found.text = "" if wish == "minimal" else version.text
+    if wish == "OperationOutcome":
+        found.text = serialise(outcome([_there(found)]))
     return found
+
+
+def _there(found: Answer) -> Issue:
+    """What a conditional create has found, in words."""
+    place = "/".join(found.location.split("/")[:2])
+    which = f" as version {found.version}" if found.version else ""
+    return Issue(
+        "information", "informational", f"{place} matches and is stored{which}: nothing was created."
+    )
 
 
 def said(change: Change) -> Issue:
