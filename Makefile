@@ -1,7 +1,7 @@
 # Every target does its own set-up: python3 (3.11 or newer) and make are enough.
 PYTHON ?= python3
 PORT ?= 8000
-SIZE ?= 1
+SIZE ?=
 ARGS ?=
 
 VENV := .venv
@@ -37,8 +37,8 @@ check: $(DEV_READY)  ## Lint, formatting, types, import layers, migrations, Djan
 	$(LOCAL) $(PY) manage.py makemigrations --check --dry-run
 	$(LOCAL) $(PY) manage.py check
 
-bench: $(DEV_READY)  ## Measure the server as in production, on SQLite and PostgreSQL (SIZE=5 loads the data five times)
-	@$(PY) -m bench --size $(SIZE) $(ARGS)
+bench: $(DEV_READY)  ## Measure the server as in production (SIZE="10k 100k 1M": with so many invented resources)
+	@$(PY) -m bench $(if $(SIZE),--sizes $(SIZE)) $(ARGS)
 
 lock: $(DEV_READY)  ## Write requirements*.txt anew from requirements*.in (ARGS=--upgrade for newer versions)
 	$(LOCK) $(ARGS) -o requirements.txt requirements.in

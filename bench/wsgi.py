@@ -1,7 +1,7 @@
-"""The product's WSGI application, with two routes beside it that say what this server and database can do.
+"""The product's WSGI application, with routes beside it that say what this server and database can do.
 
-/bench/constant answers the same few bytes; /bench/floor/<Type>/<id> answers a resource's text by one
-prepared, indexed SELECT and nothing else. Only the benchmark serves this module.
+bench/floor.py has their addresses: constant bytes, and a resource's text by one prepared, indexed SELECT and
+nothing else; each bare, and through Django. Only the benchmark serves this module.
 """
 
 import os
@@ -12,22 +12,27 @@ from typing import Any
 
 import psycopg
 
+from bench.floor import CONSTANT, FLOOR, PLAIN_CONSTANT, PREFIX, QUERY
 from smartcdr.wsgi import application as product
 
-CONSTANT = b'{"resourceType":"Basic"}'
-PREFIX = "/bench/"
-FLOOR = "/bench/floor/"
-QUERY = "SELECT text FROM fhir_resource WHERE type = {0} AND fhir_id = {0}"
+from bench.django_floor import handler  # isort: skip  Django must be set up first
+
 _URL = os.environ["DATABASE_URL"]
 _thread = threading.local()
+_through_django = handler()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer the benchmark's own two routes; hand everything else to the product."""
+    """Answer the benchmark's own routes; hand everything else to the product."""
     path = environ["PATH_INFO"]
     if not path.startswith(PREFIX):
         return product(environ, start_response)
-    body = _stored(path.removeprefix(FLOOR)) if path.startswith(FLOOR) else CONSTANT
+    if path == PLAIN_CONSTANT:
+        body = CONSTANT
+    elif path.startswith(FLOOR):
+        body = _stored(path.removeprefix(FLOOR))
+    else:
+        return _through_django(environ, start_response)
     headers = [("Content-Type", "application/fhir+json"), ("Content-Length", str(len(body)))]
     start_response("200 OK" if body else "404 Not Found", headers)
     return [body]

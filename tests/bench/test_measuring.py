@@ -4,13 +4,21 @@ import itertools
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from bench.data import load_order
+from bench.databases import Filled, amount
+from bench.export import Exported
+from bench.growth import growth
 from bench.load import Exchange, Measured, WrongAnswerError, body_of, measure
-from bench.report import Line, fault, table
-from bench.rows import Row, http
+from bench.report import Asked, Result, asked_of, fault, table
+from bench.rounds import Line, in_rounds
+from bench.rows.floors import DJANGO_SELECT, ONE_SELECT
+from bench.rows.row import Row, http, shared
+from bench.statements import environ_of, pages_of
+from bench.storage import Room
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -40,10 +48,16 @@ def port() -> Iterator[int]:
     thread.join()
 
 
-def line(name: str, per_second: int, **more: float) -> Line:
-    """A row as it was measured: so many answers in one second, each after a millisecond."""
-    measured = Measured([0.001] * per_second, 1.0, 0.1, [])
-    return Line(Row(name, [], lambda exchange, body: True, **more), measured)  # type: ignore[arg-type]
+def line(name: str, *rates: int, **more: float) -> Line:
+    """A row as it was measured: so many answers in one second of each round, each after a millisecond."""
+    measured = [Measured([0.001] * rate, 1.0, 0.1, []) for rate in rates]
+    row = Row(name, [], lambda exchange, body: True, **more)  # type: ignore[arg-type]
+    return Line(row, measured, [1000.0] * len(rates), [500.0] * len(rates))
+
+
+def result(lines: list[Line], **more: Any) -> Result:
+    """A run with these lines."""
+    return Result("PostgreSQL", "10k", 10_000, Filled("", 10_000, 4.0, 2), lines, {}, **more)
 
 
 @pytest.mark.parametrize(
@@ -82,20 +96,100 @@ def test_any_other_status_ends_the_run(port: int) -> None:
 
 
 def test_a_floor_far_below_constant_bytes_voids_the_run() -> None:
-    assert fault([line("constant bytes", 1000), line("floor: one SELECT", 199)]).startswith("VOID")
-    assert fault([line("constant bytes", 1000), line("floor: one SELECT", 201)]) == ""
+    assert fault(result([line("constant bytes", 1000), line(ONE_SELECT, 199)])).startswith("VOID")
+    assert fault(result([line("constant bytes", 1000), line(ONE_SELECT, 201)])) == ""
 
 
-def test_the_table_shows_each_row_as_a_ratio_to_the_floor_of_its_run() -> None:
-    lines = [line("floor: one SELECT", 1000), line("read", 650, goal=0.6), line("search", 300, goal=0.4)]
+def test_the_table_shows_each_row_as_a_ratio_to_the_floors_of_its_rounds() -> None:
+    lines = [line("read", 650, goal=0.6), line("search", 300, goal=0.4)]
     lines.append(line("transaction of 30", 60, goal=2000, resources=30))
-    floor, read, search, transaction = table("SQLite", "few", lines).splitlines()[2:6]
-    assert "1.00" in floor
+    title, _, read, search, transaction = table(result(lines)).splitlines()[:5]
+    assert "2,500 per second by 2 process" in title
     assert "0.65" in read
+    assert "1.30" in read
     assert "✓" in read
     assert "✗" in search
     assert "1,800 resources per second" in transaction
     assert "✗" in transaction
+
+
+def test_of_several_rounds_the_median_counts_and_the_spread_is_told() -> None:
+    several = line("read", 900, 1000, 400)
+    assert several.per_second == 900
+    assert several.of_floor == 0.9
+    assert several.spread == 600 / 900
+    assert line("read", 900).spread is None
+
+
+def test_the_table_tells_statements_time_pages_room_and_export() -> None:
+    told = result(
+        [line("read", 650)], exported=Exported(50_000, 2.0), rooms=[Room("fhir_resource", 900, 300)]
+    )
+    told.asked = {"read": asked_of({"counts": [1, 1], "milliseconds": [0.2, 0.4, 0.3], "pages": [7, 9, 8]})}
+    assert told.asked["read"] == Asked(1, 1, 0.3, 0.4, 8, 9)
+    text = table(told)
+    assert "25,000 resources per second, goal 20,000 ✓" in text
+    assert "resource 900+300; all 1,200" in text
+    assert text.splitlines()[2].split()[-7:-1] == ["1.30", "1", "0.30", "0.40", "8", "9"]
+
+
+@pytest.mark.parametrize(
+    ("later", "verdict"), [(0.55, "✓"), (0.65, "✗"), (1.1, "✗")], ids=["as fast", "slower", "too slow"]
+)
+def test_growth_compares_each_run_with_the_first(later: float, verdict: str) -> None:
+    small, large = result([line("search", 600, is_core=True)]), result([line("search", 300, is_core=True)])
+    small.asked, large.asked = {"search": Asked(1, 1, 0.2, 0.3)}, {"search": Asked(1, 1, later, later)}
+    large.amount = "1m"
+    sql = next(text for text in growth([small, large]).splitlines() if "SQL ms" in text)
+    assert f"{later:.2f}  ×{later / 0.2:.2f}" in sql
+    assert verdict in sql
+
+
+def test_rows_are_measured_in_turn_in_each_round(port: int) -> None:
+    order: list[str] = []
+
+    def row(name: str) -> Row:
+        def judge(exchange: Exchange, body: bytes) -> bool:
+            order.append(name)
+            return True
+
+        return Row(name, shared([Exchange(http("GET", "/it", {}), 200)])[:1], judge)
+
+    names = [ONE_SELECT, DJANGO_SELECT, "read"]
+    lines = in_rounds(port, [row(name) for name in names], 2, 0.05)
+    assert [len(each.rounds) for each in lines] == [2, 2, 2]
+    assert list(dict.fromkeys(order)) == names
+    assert order.index("read") < len(order) - 1 - order[::-1].index(ONE_SELECT)
+
+
+def test_amounts_are_told_as_people_write_them() -> None:
+    assert [amount(text).resources for text in ("10k", "1M", "500")] == [10_000, 1_000_000, 500]
+    assert amount("1M").name == "1m"
+    for text in ("", "k", "-1k", "many"):
+        with pytest.raises(ValueError, match="not an amount"):
+            amount(text)
+
+
+def test_a_request_reaches_the_application_as_over_the_wire() -> None:
+    environ = environ_of(
+        http("POST", "/fhir/Patient?_pretty=true", {"Content-Type": "a/b", "Prefer": "x"}, b"{}")
+    )
+    assert (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/fhir/Patient")
+    assert environ["QUERY_STRING"] == "_pretty=true"
+    assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"], environ["HTTP_PREFER"]) == ("a/b", "2", "x")
+    assert environ["wsgi.input"].read() == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("plan", "pages"),
+    [
+        ("Result\n  Buffers: shared hit=5 read=2\n  ->  Sort\n        Buffers: shared hit=4", 7),
+        ("Result\n  Buffers: shared read=3\nPlanning:\n  Buffers: shared hit=9", 3),
+        ("Result (actual time=0.001..0.002 rows=1 loops=1)", 0),
+    ],
+)
+def test_the_pages_of_a_plan_are_those_of_its_topmost_node(plan: str, pages: int) -> None:
+    assert pages_of(plan) == pages
 
 
 def test_the_demonstration_s_data_can_be_loaded_again_and_again_as_new(

@@ -1,0 +1,9 @@
+"""The addresses of what the benchmark serves itself, beside the product, to compare with."""
+
+PREFIX = "/bench/"
+CONSTANT = b'{"resourceType":"Basic"}'
+PLAIN_CONSTANT, DJANGO_CONSTANT = "/bench/constant", "/bench/django/constant"
+FLOOR, DJANGO_FLOOR = "/bench/floor/", "/bench/django/floor/"
+"""Followed by a resource's address: Type/id."""
+QUERY = "SELECT text FROM fhir_resource WHERE type = {0} AND fhir_id = {0}"
+"""The one SELECT, with the database's own sign for a parameter."""
