@@ -23,8 +23,8 @@ from django.http.response import HttpResponseBase
 from fhir.outcome import FhirError
 from fhir.rows import rows
 
-_STEPS = 20_000
-"""How many of its steps SQLite takes, within some milliseconds, before it looks at the clock."""
+_STEPS = 2_000
+"""How many of its steps SQLite takes, mostly within a millisecond, before it looks at the clock."""
 # https://www.postgresql.org/docs/15/errcodes-appendix.html https://www.sqlite.org/rescode.html#interrupt
 _CANCELED, _INTERRUPTED = "57014", "SQLITE_INTERRUPT"
 
@@ -48,7 +48,8 @@ def serve() -> None:
 
 
 def _tell(sender: object, connection: BaseDatabaseWrapper, **_: object) -> None:
-    limit_statements(connection)
+    if _serving:
+        limit_statements(connection)
 
 
 def limit_statements(connection: BaseDatabaseWrapper) -> None:
