@@ -6,6 +6,7 @@ from django.urls import include, path
 from fhir import urls as fhir_urls
 from oauth import urls as oauth_urls
 
+handler500 = "smartcdr.failures.failed"
 urlpatterns = [
     path("", include("smartcdr.site_urls")),
     path("", include(oauth_urls.well_known)),
