@@ -52,7 +52,13 @@ def records(transactional_db: None) -> None:
     """A patient with a result, and results and patients with texts that take long to look through."""
     numbers = range(25)
     put(patient("p1"), *(patient(f"long{number}", name=[{"text": f"{number} {LONG}"}]) for number in numbers))
-    put(*(lab(f"long{number}", f"long{number}", valueString=f"{number} {LONG}") for number in numbers))
+    seen_by = [{"reference": "Patient/p1"}]
+    put(
+        *(
+            lab(f"long{number}", f"long{number}", valueString=f"{number} {LONG}", performer=seen_by)
+            for number in numbers
+        )
+    )
 
 
 def slow_caller() -> Caller:
@@ -106,7 +112,7 @@ def test_an_include_that_takes_too_long_is_refused(records: None, serving: None)
         "Observation",
         "Observation?_count=0",
         "?_type=Patient,Observation",
-        "Patient/long1/$everything",
+        "Patient/p1/$everything",
         "Observation/_history",
         "_history",
     ],
