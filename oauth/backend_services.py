@@ -99,9 +99,10 @@ def _granted(client: Application, asked: str) -> tuple[Scope, ...]:
     if not asked or scopes is None:
         raise RefusedError("invalid_scope", "scope must name what is asked for, such as system/Patient.rs.")
     for scope in scopes:
-        if not is_without_person(scope):
+        if isinstance(scope, ResourceScope) and not is_without_person(scope):
             raise RefusedError("invalid_scope", f"{scope.text[:100]} has no meaning without a person.")
-    granted = grantable(scopes, parse_scopes(client.scope) or ())
+    # Libraries add launch/patient and the like by themselves: such a scope is not granted, and does no harm.
+    granted = grantable(filter(is_without_person, scopes), parse_scopes(client.scope) or ())
     if not granted:
         raise RefusedError("invalid_scope", "The client is registered for none of the asked scopes.")
     return granted

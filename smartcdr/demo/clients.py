@@ -1,7 +1,10 @@
-"""The demonstration's two registered apps: the Lab Viewer, which is public, and one that keeps a secret."""
+"""The demonstration's registered apps: the Lab Viewer, which is public, one that keeps a secret, and a
+service without people that signs with a key.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -10,9 +13,11 @@ from oauth.client_metadata import fill
 from oauth.client_secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
 from smartcdr.demo.elements import Json
+from smartcdr.demo.service_key import ALGORITHM, KID, keep_key
 
 LAB_VIEWER: Final = "lab-viewer"
 GROWTH_REPORT: Final = "growth-report"
+NIGHTLY_EXPORT: Final = "nightly-export"
 
 EHR_SCOPE: Final = "launch openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
 STANDALONE_SCOPE: Final = EHR_SCOPE.replace("launch ", "launch/patient ")
@@ -36,12 +41,14 @@ def viewer_config(port: int) -> Json:
     }
 
 
-def keep_clients(port: int, known_secrets: dict[str, str]) -> list[Json]:
-    """Register both apps, or put them back to what they were, and return them as demo.json lists them.
+def keep_clients(port: int, known_secrets: dict[str, str], key_file: Path) -> list[Json]:
+    """Register the apps, or put them back to what they were, and return them as demo.json lists them.
 
     `known_secrets` are those of the last run by client_id: one that still opens the door stays in use.
+    `key_file` is where the service's private key lies, or will lie.
     """
-    return [_entry(_keep(metadata), known_secrets) for metadata in (_lab_viewer(port), _growth_report(port))]
+    apps = [_entry(_keep(metadata), known_secrets) for metadata in (_lab_viewer(port), _growth_report(port))]
+    return [*apps, _service_entry(_keep(_nightly_export(keep_key(key_file))), key_file)]
 
 
 def _lab_viewer(port: int) -> Json:
@@ -78,6 +85,20 @@ def _growth_report(port: int) -> Json:
     }
 
 
+def _nightly_export(public_key: Json) -> Json:
+    return {
+        "client_id": NIGHTLY_EXPORT,
+        "client_name": "Nightly Export",
+        "description": "A backend service: it reads every patient's records at night, and nobody signs in.",
+        "publisher": "Meadowbrook Clinic",
+        "application_type": "backend",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [public_key]},
+        "scope": "system/*.rs",
+        "status": "live",
+    }
+
+
 def _keep(metadata: Json) -> Application:
     application = Application.objects.filter(client_id=metadata["client_id"]).first() or Application()
     fill(application, metadata).save()
@@ -92,6 +113,18 @@ def _entry(application: Application, known_secrets: dict[str, str]) -> Json:
     if application.launch_url:
         found["launch_url"] = application.launch_url
     return found | {"scope": application.scope}
+
+
+def _service_entry(application: Application, key_file: Path) -> Json:
+    return {
+        "name": application.name,
+        "client_id": application.client_id,
+        "private_key_file": str(key_file.absolute()),
+        "kid": KID,
+        "alg": ALGORITHM,
+        "redirect_uris": [],
+        "scope": application.scope,
+    }
 
 
 def _secret(application: Application, known: str) -> str:

@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from accounts.models import Proxy, User
 from fhir.models import Resource, ResourceVersion
 from oauth.client_secrets import verify
+from oauth.jwk_sets import read_key_set
 from oauth.models import Application, ClientSecret, SigningKey
 from smartcdr.demo import clients
 from smartcdr.demo.accounts import ACCOUNTS, PASSWORD
 from smartcdr.demo.bundles import bundles
 from smartcdr.demo.loading import load
 from smartcdr.demo.serving import taken_ports
+from tests.oauth.services import rsa_key
 
 Json = dict[str, Any]
 
@@ -47,14 +51,14 @@ def prepare(file: Path, **options: Any) -> tuple[Json, str]:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("local")
-def test_demo_json_has_two_users_of_each_kind_and_both_clients(tmp_path: Path) -> None:
+def test_demo_json_has_two_users_of_each_kind_and_every_client(tmp_path: Path) -> None:
     found, _ = prepare(tmp_path / "demo.json")
     assert found["site"] == "http://localhost:8000"
     assert found["fhir"] == "http://localhost:8000/fhir"
     roles = [one["role"] for one in found["users"]]
     assert sorted(roles) == sorted(["patient", "related", "clinician", "staff"] * 2)
     assert all(one.keys() == {"username", "password", "role", "fhir_user"} for one in found["users"])
-    viewer, report = found["clients"]
+    viewer, report, service = found["clients"]
     assert viewer == {
         "name": "Lab Viewer",
         "client_id": "lab-viewer",
@@ -64,6 +68,15 @@ def test_demo_json_has_two_users_of_each_kind_and_both_clients(tmp_path: Path) -
     }
     assert report["client_id"] == "growth-report"
     assert verify(Application.objects.get(client_id="growth-report"), report["client_secret"])
+    assert service == {
+        "name": "Nightly Export",
+        "client_id": "nightly-export",
+        "private_key_file": str(tmp_path / "demo-nightly-export.pem"),
+        "kid": "demonstration",
+        "alg": "ES384",
+        "redirect_uris": [],
+        "scope": "system/*.rs",
+    }
     assert SigningKey.objects.filter(status=SigningKey.Status.ACTIVE).count() == 2
 
 
@@ -85,7 +98,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     assert list(Resource.objects.order_by("id").values_list("id", "version", "last_updated")) == before
     assert ResourceVersion.objects.count() == 0
     assert dict(User.objects.values_list("username", "password")) == passwords
-    assert Application.objects.count() == 2
+    assert Application.objects.count() == 3
     assert ClientSecret.objects.count() == 1
     assert "resources are there already" in said
 
@@ -142,6 +155,39 @@ def test_a_lost_secret_is_replaced_and_opens_nothing_any_more(tmp_path: Path) ->
     assert old != new
     assert not verify(report, old)
     assert verify(report, new)
+
+
+def proves_itself(service: Json) -> bool:
+    """Whether the private key in the file is one of the registered."""
+    known = {"kid": service["kid"], "alg": service["alg"]}
+    private = serialization.load_pem_private_key(Path(service["private_key_file"]).read_bytes(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    registered = read_key_set(Application.objects.get(client_id=service["client_id"]).client_jwks)
+    return registered.find(known["kid"], known["alg"]).key == private.public_key()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_the_services_private_key_is_for_its_owner_alone_and_replaced_when_lost(tmp_path: Path) -> None:
+    first, _ = prepare(tmp_path / "demo.json")
+    file = tmp_path / "demo-nightly-export.pem"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert proves_itself(first["clients"][2])
+    before = file.read_bytes()
+    prepare(tmp_path / "demo.json")
+    assert file.read_bytes() == before
+    for lost in (b"", b"not ours", rsa_key_text()):
+        file.write_bytes(lost)
+        second, _ = prepare(tmp_path / "demo.json")
+        assert file.read_bytes() not in (before, lost)
+        assert proves_itself(second["clients"][2])
+
+
+def rsa_key_text() -> bytes:
+    """A key of another kind."""
+    return rsa_key().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 @pytest.mark.django_db

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         self.stdout.write(f"  {load()}")
         keep_accounts()
-        clients = keep_clients(port, known_secrets(file))
+        clients = keep_clients(port, known_secrets(file), file.with_name("demo-nightly-export.pem"))
         write(file, clients)
         return clients
 
@@ -113,4 +113,6 @@ def summary(port: int, clients: list[Json], file: Path) -> str:
 
 
 def _secret_text(client: Json) -> str:
+    if "private_key_file" in client:
+        return f"private key {client['private_key_file']}"
     return f"client_secret {client['client_secret']}" if "client_secret" in client else "(public, no secret)"
