@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpResponse
 from django.middleware.security import SecurityMiddleware
 from django.urls import URLResolver, get_resolver
@@ -50,7 +50,7 @@ def straight_to_api(common_way: Wsgi) -> Wsgi:
         try:
             reply: Reply = (of_instance if "id" in address else of_type)(request, address)
         finally:
-            _give_up_failed_connections()
+            _give_up_a_failed_connection()
         if reply.status >= HTTPStatus.BAD_REQUEST:
             logger.warning("%s: %a", _STATUS[reply.status], request.path)
         secure = request.is_secure()
@@ -83,10 +83,9 @@ def _address(path: str, base: str) -> dict[str, str] | None:
     return {"type": kind, "id": fhir_id}
 
 
-def _give_up_failed_connections() -> None:
+def _give_up_a_failed_connection() -> None:
     """What Django does between two requests: https://docs.djangoproject.com/en/5.2/ref/databases/#caveats"""
-    for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
 
 
 def _transport_headers(request: WSGIRequest) -> dict[str, str]:

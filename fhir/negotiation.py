@@ -49,6 +49,8 @@ def preferences(header: str) -> dict[str, str]:
     """The parts of a Prefer header: https://www.rfc-editor.org/rfc/rfc7240#section-2. The first of a name
     counts."""
     found: dict[str, str] = {}
+    if not header:
+        return found
     for part in header.replace(";", ",").split(","):
         name, _, value = part.partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))

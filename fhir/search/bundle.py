@@ -56,13 +56,16 @@ def _links(query: Query, cursor: str) -> str:
     """The link to this page and the one to the next: the query as it was understood, and a place in its
     order.
     """
-    here = (*query.used, ("_cursor", query.cursor)) if query.cursor else query.used
-    links = [{"relation": "self", "url": _url(query.place, here)}]
+    place = f"{settings.FHIR_BASE}/{query.place}" if query.place else settings.FHIR_BASE
+    asked = urlencode(query.used, safe=":,|$/-")
+    links = [_link("self", place, asked, query.cursor)]
     if cursor:
-        links.append({"relation": "next", "url": _url(query.place, (*query.used, ("_cursor", cursor)))})
-    return ",".join(serialise(link).decode() for link in links)
+        links.append(_link("next", place, asked, cursor))
+    return ",".join(links)
 
 
-def _url(place: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    address = f"{settings.FHIR_BASE}/{place}" if place else settings.FHIR_BASE
-    return f"{address}?{urlencode(pairs, safe=':,|$/-')}" if pairs else address
+def _link(relation: str, place: str, asked: str, cursor: str) -> str:
+    """A link as JSON. Nothing in an encoded URL needs an escape there; a cursor is one that was sent."""
+    parts = [part for part in (asked, urlencode({"_cursor": cursor}) if cursor else "") if part]
+    url = f"{place}?{'&'.join(parts)}" if parts else place
+    return f'{{"relation":"{relation}","url":"{url}"}}'

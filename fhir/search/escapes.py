@@ -10,6 +10,8 @@ _ESCAPE = re.compile(r"\\([,|$\\])")
 
 def split(text: str, separator: str) -> list[str]:
     """Return the pieces of `text` between separators that are not escaped; the pieces keep their escapes."""
+    if "\\" not in text:
+        return text.split(separator)
     pieces: list[str] = []
     start, escaped = 0, False
     for place, letter in enumerate(text):
@@ -22,4 +24,4 @@ def split(text: str, separator: str) -> list[str]:
 
 def unescape(text: str) -> str:
     """Return `text` with each escape replaced by what it stands for."""
-    return _ESCAPE.sub(r"\1", text)
+    return _ESCAPE.sub(r"\1", text) if "\\" in text else text

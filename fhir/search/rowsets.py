@@ -6,14 +6,13 @@ The text of a statement stays the same however many numbers there are, and so is
 import json
 from collections.abc import Sequence
 
-from django.db import connection
-
 from fhir.condition import Condition
+from fhir.rows import ON_POSTGRESQL
 
 
 def among(values: Sequence[int]) -> Condition:
     """A comparison with any of these numbers, whose text does not depend on how many there are."""
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         return Condition("= ANY(%s::bigint[])", (f"{{{','.join(map(str, values))}}}",))
     return Condition("IN (SELECT value FROM json_each(%s))", (json.dumps(values),))
 
@@ -23,7 +22,7 @@ def rows_of(name: str, rows: Sequence[tuple[int, ...]]) -> Condition:
     are.
     """
     width = name.count(",") + 1
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         columns = tuple(f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True))
         return Condition(f"unnest({', '.join(['%s::bigint[]'] * width)}) AS {name}", columns)
     alias, _, words = name.rstrip(")").partition("(")
@@ -33,6 +32,6 @@ def rows_of(name: str, rows: Sequence[tuple[int, ...]]) -> Condition:
 
 def by_key(table: str, alias: str) -> str:
     """A table that is to be read by its primary key: SQLite keeps no statistics and is told so."""
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         return f"{table} {alias}"
     return f"{table} {alias} INDEXED BY sqlite_autoindex_{table}_1"

@@ -9,11 +9,12 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
-from fhir.registry import SearchParameter, main_date
+from fhir.registry import SearchParameter, main_date, search_parameter
 from fhir.search.criteria import DATES, QUANTITIES, STRINGS, TOKENS
 from fhir.search.query import Query, SortKey
 from fhir.search.rowsets import by_key, rows_of
@@ -88,9 +89,16 @@ def orders_of(query: Query) -> tuple[Order, ...]:
 
 
 def _order_of(query: Query) -> Order:
-    words = [f"{'-' if key.descending else ''}{key.parameter.code}" for key in query.sort]
-    keys = tuple(_key(key) for key in query.sort) or (Key(Condition("r.date"), True, int),)
-    return Order(keys, digest(query.place, *words))
+    return _order(query.place, query.type, tuple((key.parameter.code, key.descending) for key in query.sort))
+
+
+@lru_cache(maxsize=1024)
+def _order(place: str, resource_type: str, sort: tuple[tuple[str, bool], ...]) -> Order:
+    """The order by these codes and directions, of which there are few; `place` is where it was asked."""
+    words = [f"{'-' if descending else ''}{code}" for code, descending in sort]
+    found = [(search_parameter(resource_type, code), descending) for code, descending in sort]
+    keys = tuple(_key(SortKey(parameter, descending)) for parameter, descending in found if parameter)
+    return Order(keys or (Key(Condition("r.date"), True, int),), digest(place, *words))
 
 
 def _key(key: SortKey) -> Key:

@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from fhir.outcome import FhirError
-from fhir.rows import rows
+from fhir.rows import ON_POSTGRESQL, rows
 
 _STEPS = 2_000
 """How many of its steps SQLite takes, mostly within a millisecond, before it looks at the clock."""
@@ -76,7 +76,7 @@ def fetch(sql: str, params: Sequence[Any], until: float | None = None) -> list[t
     if time.monotonic() > end:
         raise too_slow()
     try:
-        if end == math.inf or connection.vendor == "postgresql":
+        if ON_POSTGRESQL or end == math.inf:
             return rows(sql, params)
         return _fetch_before(end, sql, params)
     except OperationalError as error:

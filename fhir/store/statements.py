@@ -10,6 +10,8 @@ from django.db import connection
 
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed
+from fhir.rows import ON_POSTGRESQL
+from fhir.rows import rows as fetched
 from fhir.tables import INDEX_TABLES, RESOURCES, Row, Table, array, column_arrays, row_array
 
 Rows = dict[Table, list[Row]]
@@ -63,24 +65,24 @@ def write(alive: Condition, superseded: list[int], resources: list[Row], removed
 
     Raises AccessLapsed, and then nothing may be committed, where the condition `alive` does not hold.
     """
+    if ON_POSTGRESQL:
+        _write_arrays(alive, superseded, resources, removed, added)
+        return
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            _write_arrays(cursor, alive, superseded, resources, removed, added)
-        else:
-            _write_rows(cursor, alive, superseded, resources, removed, added)
+        _write_rows(cursor, alive, superseded, resources, removed, added)
 
 
 def _write_arrays(
-    cursor: Any, alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows
+    alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows
 ) -> None:
     """PostgreSQL: removals first, in a statement of their own, since a key may come again."""
     if any(removed.values()):
-        cursor.execute(_REMOVAL, [row_array(table, rows) for table, rows in removed.items()])
+        fetched(_REMOVAL, [row_array(table, rows) for table, rows in removed.items()])
     params: list[object] = [*alive.params, array(superseded)]
     params += column_arrays(RESOURCES, resources)
     params += [row_array(table, rows) for table, rows in added.items()]
-    cursor.execute(_array_statement(alive.sql), params)
-    if not cursor.fetchone()[0]:
+    [(holds,)] = fetched(_array_statement(alive.sql), params)
+    if not holds:
         raise AccessLapsed
 
 

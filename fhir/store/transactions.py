@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from fhir.outcome import Conflict, FhirError
+from fhir.rows import ON_POSTGRESQL
 from fhir.search.time_limit import is_timeout, too_slow
 
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
             return work()
     for attempt in range(ATTEMPTS):
         try:
-            if one_statement and connection.vendor == "postgresql":
+            if one_statement and ON_POSTGRESQL:
                 return work()
             with transaction.atomic():
                 return work()
