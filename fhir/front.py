@@ -85,7 +85,10 @@ def _address(path: str, base: str) -> dict[str, str] | None:
 
 def _give_up_a_failed_connection() -> None:
     """What Django does between two requests: https://docs.djangoproject.com/en/5.2/ref/databases/#caveats"""
-    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    connection = connections[DEFAULT_DB_ALIAS]
+    # Only a test holds a transaction around a request, and would lose it.
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _transport_headers(request: WSGIRequest) -> dict[str, str]:
