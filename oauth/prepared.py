@@ -14,6 +14,8 @@ from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.base import ModelState
 from django.utils import timezone
 
+from fhir.rows import rows
+
 M = TypeVar("M", bound=Model)
 
 # Stand-in for the moment at which the query runs; no real value is equal to it.
@@ -45,17 +47,17 @@ class Prepared:
         compiled = self._compiled.get(here.vendor) or self._compile()
         known: dict[Any, Any] = {value(name): given for name, given in values.items()}
         known[compiled.now] = here.ops.adapt_datetimefield_value(timezone.now())
-        with here.cursor() as cursor:
-            cursor.execute(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
-            return compiled.convert(cursor.fetchall())
+        return compiled.convert(
+            rows(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
+        )
 
     def _compile(self) -> _Compiled:
         compiler = self._build().query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select])
 
-        def convert(rows: list[tuple[Any, ...]]) -> list[Sequence[Any]]:
-            return list(compiler.apply_converters(rows, converters)) if converters else list(rows)
+        def convert(found: list[tuple[Any, ...]]) -> list[Sequence[Any]]:
+            return list(compiler.apply_converters(found, converters)) if converters else list(found)
 
         now = connection.ops.adapt_datetimefield_value(NOW)
         compiled = _Compiled(sql, tuple(parameters), convert, now)

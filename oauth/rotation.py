@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from fhir.rows import rows
+
 _SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
 _INHERITED = (
     "user_id, application_id, launch_context_id, consent_id, auth_time, session_digest, session_expires,"
@@ -25,7 +27,7 @@ _REFRESH = (
 )
 _AT_ONCE = (
     f"WITH spent AS ({_SPEND} RETURNING *), access AS ({_ACCESS} spent RETURNING id AS access_id)"
-    f" {_REFRESH} access_id, %s, %s FROM spent CROSS JOIN access"
+    f" {_REFRESH} access_id, %s, %s FROM spent CROSS JOIN access RETURNING id"
 )
 
 
@@ -56,7 +58,7 @@ def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh:
     """
     spend, new_access, new_refresh = ([*map(_value, part)] for part in ((now, now, key), access, refresh))
     if connection.vendor == "postgresql":
-        done = _changed(_AT_ONCE, [*spend, *new_access, *new_refresh])
+        done = bool(rows(_AT_ONCE, [*spend, *new_access, *new_refresh]))
     else:
         done = _step_by_step(key, spend, new_access, new_refresh)
     if not done:
@@ -64,20 +66,20 @@ def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh:
 
 
 @transaction.atomic
-def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any]) -> int:
+def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any]) -> bool:
     if not _changed(_SPEND, spend):
-        return 0
+        return False
     spent = "oauth_refreshtoken WHERE id = %s"
     _changed(f"{_ACCESS} {spent}", [*access, key])
     own = "(SELECT id FROM oauth_accesstoken WHERE source_refresh_token_id = %s)"
     return _changed(f"{_REFRESH} {own}, %s, %s FROM {spent}", [key, *refresh, key])
 
 
-def _changed(sql: str, parameters: list[Any]) -> int:
-    """How many rows the statement changed."""
+def _changed(sql: str, parameters: list[Any]) -> bool:
+    """Whether the statement changed a row."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return int(cursor.rowcount)
+        return bool(cursor.rowcount)
 
 
 def _value(given: Any) -> Any:

@@ -6,14 +6,27 @@ import uuid
 
 from django.db import models
 from django.utils import timezone
-from oauth2_provider.models import AbstractAccessToken, AbstractGrant, AbstractIDToken, AbstractRefreshToken
+from oauth2_provider.models import (
+    AbstractAccessToken,
+    AbstractGrant,
+    AbstractIDToken,
+    AbstractRefreshToken,
+    TokenChecksumField,
+)
 
 
 class Issued(models.Model):
     """What a code and the tokens that come of it have in common."""
 
+    # Indexed by each of the tables itself: an index that Django adds for a text has a second one beside it,
+    # for searches by its beginning, which nobody ever does with an id, a digest or a jti.
     launch_context = models.ForeignKey(
-        "launch.LaunchContext", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        "launch.LaunchContext",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     consent = models.ForeignKey(
         "oauth.Consent", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
@@ -45,6 +58,7 @@ class Grant(AbstractGrant, Issued):  # type: ignore[misc]  # django-oauth-toolki
 
     class Meta(AbstractGrant.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_GRANT_MODEL"
+        indexes = [models.Index(fields=["launch_context"], name="grant_launch_context")]
 
     def __str__(self) -> str:
         return f"Code {self.pk} of {self.application}"
@@ -53,13 +67,21 @@ class Grant(AbstractGrant, Issued):  # type: ignore[misc]  # django-oauth-toolki
 class AccessToken(AbstractAccessToken, Issued):  # type: ignore[misc]  # django-oauth-toolkit ships no types
     """An access token's record: the JWT itself is not kept, only its digest and jti."""
 
-    jti = models.CharField(max_length=64, unique=True, editable=False)
+    token_checksum = TokenChecksumField(max_length=64, editable=False)
+    jti = models.CharField(max_length=64, editable=False)
     token_family = models.UUIDField(null=True, editable=False, db_index=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
     class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL"
-        indexes = [models.Index(fields=["expires"], name="access_expires")]
+        indexes = [
+            models.Index(fields=["expires"], name="access_expires"),
+            models.Index(fields=["launch_context"], name="access_launch_context"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["token_checksum"], name="access_token_once"),
+            models.UniqueConstraint(fields=["jti"], name="access_jti_once"),
+        ]
 
     def __str__(self) -> str:
         return f"Access token {self.pk} of {self.application}"
@@ -77,6 +99,10 @@ class RefreshToken(AbstractRefreshToken, Issued):  # type: ignore[misc]  # djang
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL"
+        indexes = [
+            *AbstractRefreshToken.Meta.indexes,
+            models.Index(fields=["launch_context"], name="refresh_launch_context"),
+        ]
 
     def __str__(self) -> str:
         return f"Refresh token {self.pk} of {self.application}"
