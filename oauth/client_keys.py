@@ -45,6 +45,13 @@ def key_set_of(client: Application, kid: str) -> KeySet:
         raise KeysUnavailable("The client's registered key set cannot be used.") from error
 
 
+def fetch_now(url: str) -> KeySet:
+    """The set as it is at this moment, for staff who want to know. Raises KeysUnavailable; the row of the
+    address then says why.
+    """
+    return _fetched(url, timezone.now())
+
+
 def _published(url: str, kid: str) -> KeySet:
     started = timezone.now()
     row = _row(url)

@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
         "oauth": {
             "application": "acv",
             "clientsecret": "acdv",
+            "fetchedkeyset": "cv",
             "scope": "v",
             "consent": "cv",
             "accesstoken": "cv",

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 
 from oauth.admin.client_form import ClientForm
+from oauth.admin.key_sets import check
 from oauth.catalogue import offered_to_new_clients
 from oauth.client_secrets import add_secret
 from oauth.models import Application, ClientSecret
@@ -48,7 +49,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     search_fields = ("name", "client_id", "software_id", "publisher")
     search_help_text = "Name, client id, software id or publisher"
     ordering = ("name",)
-    actions = ("make_live", "suspend", "revoke_tokens", "make_secret")
+    actions = ("make_live", "suspend", "revoke_tokens", "make_secret", "check_keys")
     fieldsets = (
         (
             "What people see",
@@ -136,6 +137,12 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             messages.error(request, "None of these clients proves itself by a secret.")
             return None
         return self._show_secrets(request, clients)
+
+    @admin.action(description="Check the key sets", permissions=["change"])
+    def check_keys(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Say which keys each client has, fetched just now where it publishes them."""
+        for client in queryset:
+            check(request, client)
 
     def _show_secrets(self, request: HttpRequest, clients: list[Application]) -> HttpResponse:
         """The only page on which a secret is ever seen; nothing may keep a copy of it."""

@@ -5,15 +5,27 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from oauth.client_secrets import verify
 from oauth.jwk_sets import read_key_set
-from oauth.models import AccessToken, Application, ClientSecret, Consent, RefreshToken, Scope, SigningKey
+from oauth.models import (
+    AccessToken,
+    Application,
+    ClientSecret,
+    Consent,
+    FetchedKeySet,
+    RefreshToken,
+    Scope,
+    SigningKey,
+)
 from oauth.signing_keys import new_key
 from oauth.token_liveness import alive
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
-from tests.oauth.services import ec_key, jwk_of, jwks_of, rsa_key
+from tests.oauth.jwks_host import jwks_host
+from tests.oauth.services import ec_key, jwk_of, jwks_of, make_service, rsa_key
 
 pytestmark = pytest.mark.django_db
 
@@ -363,3 +375,45 @@ def test_codes_and_id_tokens_have_no_page(staff: Client) -> None:
     for model in ("grant", "idtoken", "devicegrant"):
         assert staff.get(f"/admin/oauth/{model}/").status_code == 404
         assert staff.get(f"/admin/oauth2_provider/{model}/").status_code == 404
+
+
+def test_staff_check_a_clients_keys_wherever_they_are(staff: Client, settings: Settings) -> None:
+    settings.ALLOW_INSECURE_CLIENT_URLS = True
+    inline = make_service(name="Inline")
+    with jwks_host() as host:
+        host.body = jwks_of(jwk_of(ec_key(), "e"), jwk_of(rsa_key(bits=1024), "weak")).encode()
+        published = make_service(name="Published", client_jwks="", client_jwks_uri=host.url)
+        public = make_client(name="Browser app")
+        page = act(staff, "application", "check_keys", *(row.pk for row in (inline.application, public)))
+        assert "Inline: first (ES384)" in page.content.decode()
+        assert "Browser app does not prove itself by a key." in page.content.decode()
+        page = act(staff, "application", "check_keys", published.application.pk)
+        assert "Published: e (ES384); weak cannot be used: an RSA key needs" in page.content.decode()
+        row = FetchedKeySet.objects.get()
+        listed = staff.get("/admin/oauth/fetchedkeyset/").content.decode()
+        assert "Published" in listed
+        assert "e (ES384)" in listed
+        assert staff.get(f"/admin/oauth/fetchedkeyset/{row.pk}/change/").status_code == 200
+        host.status = 404
+        page = act(staff, "fetchedkeyset", "fetch_again", row.pk)
+        assert "could not be fetched. The answer has status 404" in page.content.decode()
+        assert len(host.seen) == 2
+    assert "e (ES384)" in staff.get("/admin/oauth/fetchedkeyset/").content.decode()
+
+
+def test_a_broken_registered_key_set_is_said_to_staff(staff: Client) -> None:
+    service = make_service(client_jwks="{}")
+    page = act(staff, "application", "check_keys", service.application.pk)
+    assert "the key set is not a JWK Set" in page.content.decode()
+
+
+def test_looking_at_fetched_key_sets_is_not_fetching_them(staff: Client) -> None:
+    FetchedKeySet.objects.create(url="https://service.example.org/jwks.json", tried=timezone.now())
+    looker = make_user("", username="looker", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_fetchedkeyset"))
+    client = Client()
+    client.force_login(looker)
+    assert "nobody any more" in client.get("/admin/oauth/fetchedkeyset/").content.decode()
+    before = FetchedKeySet.objects.get().tried
+    act(client, "fetchedkeyset", "fetch_again", FetchedKeySet.objects.get().pk)
+    assert FetchedKeySet.objects.get().tried == before
