@@ -29,6 +29,7 @@ from fhir.hashing import reference_key
 from fhir.outcome import FhirError, NotFound
 from fhir.reach import Reach, named_patients, one_of
 from fhir.registry import SHARED_TYPES
+from fhir.renewal import renewing
 from fhir.search.rowsets import among
 
 Result = TypeVar("Result")
@@ -117,7 +118,7 @@ class Export:
         all."""
         patients = frozenset(self.job.patients) if self.job.patients else None
         if self.job.level == ExportJob.Level.GROUP:
-            group = store.read(self.access, "Group", self.job.group)
+            group = self._reading(lambda: store.read(self.access, "Group", self.job.group))
             if group is None or group.deleted:
                 raise NotFound(f"Group/{self.job.group} is gone.")
             members = patients_of(group.text)
@@ -173,12 +174,8 @@ class Export:
         return targets((hit.type, hit.number, hit.patient, hit.date) for hit in hits)
 
     def _reading(self, work: Callable[[], Result]) -> Result:
-        """What `work` reads. Where the guard has lapsed, the Access is looked up again, once."""
-        try:
-            return work()
-        except AccessLapsed:
-            self._renew()
-            return work()
+        """What `work` reads, under an Access that is looked up again where the guard has lapsed."""
+        return renewing(work, self._renew)
 
     def _renew(self) -> None:
         self.access = rights.again(self.job)

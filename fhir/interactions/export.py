@@ -18,6 +18,7 @@ from fhir.export.running import now
 from fhir.interactions.operation_input import Given, from_body, from_query, hold
 from fhir.jsontext import serialise
 from fhir.outcome import FhirError, Issue, NotFound, Unauthorized, outcome
+from fhir.renewal import with_renewal
 
 Level = ExportJob.Level
 
@@ -118,7 +119,7 @@ def export_file(request: Request) -> Answer:
     rights.same_reach(request.access, job, _types([file]))
 
     def check() -> None:
-        hold(request.access)
+        with_renewal(request, lambda: hold(request.access))
         rights.again(job)
 
     try:

@@ -70,15 +70,18 @@ class Caller:
         return caller
 
     @classmethod
-    def lapsing(cls, sql: str, error: FhirError | None) -> Caller:
-        """A caller whose guard is this SQL; renewed, the Access has none, or there is this error instead."""
+    def lapsing(cls, sql: str, error: FhirError | None, times: int = 1) -> Caller:
+        """A caller whose guard is this SQL; renewed so many times, the Access has none, or there is this
+        error instead."""
 
-        def renew() -> Access:
+        def access(left: int) -> Access:
+            if left:
+                return Access(EVERYTHING.rules, guard=Guard(sql, (), lambda: access(left - 1)))
             if error is not None:
                 raise error
             return EVERYTHING
 
-        return cls(Access(EVERYTHING.rules, guard=Guard(sql, (), renew)))
+        return cls(access(times))
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The response to a request below the FHIR base (a path from / on is taken as it is). A body is sent

@@ -37,11 +37,11 @@ def test_without_a_token_nothing_is_answered_but_the_challenge(api: Caller, path
 
 
 @pytest.mark.parametrize(
-    "path", ["", "Nothing/1", "patient/1", "Patient/1/_other", "Patient/1/2/3/4", "$everything/x"]
+    "path", ["Nothing/1", "patient/1", "Patient/1/_other", "Patient/1/2/3/4", "$everything/x"]
 )
 def test_an_unknown_address_is_answered_in_fhir_too(api: Caller, path: str) -> None:
     response = api.get(path)
-    assert response.status_code == (405 if path == "" else 404)
+    assert response.status_code == 404
     _code(response)
 
 
@@ -155,11 +155,22 @@ def test_a_token_in_the_url_is_no_token(api: Caller) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-def test_a_lapsed_guard_is_renewed_once_and_the_request_answered(api: Caller, method: str) -> None:
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_lapsed_guard_is_renewed_and_the_request_answered(api: Caller, method: str, times: int) -> None:
     stored = api.create(PATIENT)
     place = "Patient" if method == "POST" else f"Patient/{stored['id']}"
     body = {**stored, "active": True} if method in ("PUT", "POST") else None
-    assert Caller.lapsing("1 = 0", None).send(method, place, body).status_code in (200, 201, 204)
+    assert Caller.lapsing("1 = 0", None, times).send(method, place, body).status_code in (200, 201, 204)
+
+
+def test_a_guard_that_lapses_every_time_ends_in_a_503_that_changes_nothing(api: Caller) -> None:
+    stored = api.create(PATIENT)
+    changed = {**stored, "active": True}
+    response = Caller.lapsing("1 = 0", None, 100).send("PUT", f"Patient/{stored['id']}", changed)
+    assert response.status_code == 503
+    assert response["Retry-After"] == "1"
+    assert _code(response) == "transient"
+    assert api.get(f"Patient/{stored['id']}").json() == stored
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
