@@ -22,6 +22,8 @@ Total = Literal["none", "accurate", "estimate"]
 
 LARGEST_QUERY = 200
 """How many parameters a query may have."""
+MOST_SORT_KEYS = 10
+"""How many keys one order may have."""
 
 ELSEWHERE = frozenset({"_format", "_pretty"})
 """Parameters of the answer's form, which others read."""
@@ -169,7 +171,7 @@ def _take_result(query: Query, name: str, value: str) -> Query:
     used = (*query.used, (name, value))
     match base, value:
         case "_sort", _:
-            return replace(query, sort=(*query.sort, *_sort_keys(query.type, value)), used=used)
+            return replace(query, sort=_sorted(query, value), used=used)
         case "_count", _:
             return replace(query, count=_count(value), used=used)
         case "_summary", "count":
@@ -195,6 +197,13 @@ def _count(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 10):
         raise BadRequest(f"'_count' takes a number from 0, not '{value}'.")
     return int(value)
+
+
+def _sorted(query: Query, value: str) -> tuple[SortKey, ...]:
+    keys = (*query.sort, *_sort_keys(query.type, value))
+    if len(keys) > MOST_SORT_KEYS:
+        raise BadRequest(f"'_sort' takes {MOST_SORT_KEYS} keys at most.", code="too-costly")
+    return keys
 
 
 def _sort_keys(resource_type: str, value: str) -> Iterator[SortKey]:

@@ -15,6 +15,7 @@ from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, main_date, search_parameter
+from fhir.search import stored_texts
 from fhir.search.criteria import DATES, QUANTITIES, STRINGS, TOKENS
 from fhir.search.query import Query, SortKey
 from fhir.search.rowsets import by_key, rows_of
@@ -24,7 +25,7 @@ from fhir.search.types.quantity import LARGEST
 from fhir.search.types.string import LAST
 from fhir.search.types.token import ordered_codes
 
-_LONGEST_CURSOR = 4000
+_LONGEST_CURSOR = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,12 @@ def _key(key: SortKey) -> Key:
             return Key(_value(QUANTITIES, "low", hashed, down, -LARGEST if down else LARGEST), down, float)
         case "string" | "uri":
             return _text_key(hashed, down)
-        case "token" | "reference" if display.sorts(parameter):
+        case "token" if display.sorts(parameter):
             return _text_key(display.key(parameter), down)
         case "token" if ordered_codes(parameter.resource_type, parameter.code):
             return _code_key(parameter, down)
+        case "token" | "reference" if stored_texts.has_texts(parameter):
+            return _stored_text_key(parameter, down)
         case _:
             raise BadRequest(
                 f"'{parameter.code}' ({parameter.type}) cannot be sorted by.", code="not-supported"
@@ -130,6 +133,15 @@ def _key(key: SortKey) -> Key:
 
 def _text_key(hashed: int, down: bool) -> Key:
     return Key(_value(STRINGS, "prefix", hashed, down, "" if down else LAST), down, str)
+
+
+def _stored_text_key(parameter: SearchParameter, down: bool) -> Key:
+    """What is written beside references for people to read, where there is such; else the text itself."""
+    pick, without = ("MAX", "") if down else ("MIN", LAST)
+    texts = stored_texts.extreme(parameter, pick)
+    if not display.sorts(parameter):
+        return Key(Condition(f"COALESCE({texts.sql}, %s)", (*texts.params, without)), down, str)
+    return Key(_value(STRINGS, "prefix", display.key(parameter), down, without, texts), down, str)
 
 
 def _code_key(parameter: SearchParameter, down: bool) -> Key:
@@ -148,19 +160,24 @@ def _code_key(parameter: SearchParameter, down: bool) -> Key:
     return Key(expression, down, int, codes)
 
 
-def _value(table: str, column: str, hashed: int, descending: bool, without: object) -> Condition:
-    """The least or greatest value of a parameter; resources without one come last, as `without` does."""
+def _value(
+    table: str, column: str, hashed: int, descending: bool, without: object, *others: Condition
+) -> Condition:
+    """The least or greatest value of a parameter, else what the others say; resources without one come last,
+    as `without` does.
+    """
     pick = "MAX" if descending else "MIN"
+    further = "".join(f", {other.sql}" for other in others)
     return Condition(
         f"COALESCE((SELECT {pick}(x.{column}) FROM {by_key(table, 'x')} WHERE x.hash = %s "  # noqa: S608
-        "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
-        (hashed, without),
+        f"AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id){further}, %s)",
+        (hashed, *(value for other in others for value in other.params), without),
     )
 
 
 def write_cursor(order: Order, values: tuple[object, ...], number: int) -> str:
     """Return the cursor for the place behind the resource with this number and these values of the keys."""
-    text = json.dumps([order.fingerprint, *values, number], separators=(",", ":"))
+    text = json.dumps([order.fingerprint, *values, number], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -8,11 +8,20 @@ from tests.fhir.search.naive.comparing import folded, interval, period, strings,
 from tests.fhir.search.naive.parameters import PARAMETERS, values
 
 ORDERS = {
-    "Patient": ["family", "given", "gender", "active", "birthdate", "death-date", "_id", "_lastUpdated"],
-    "Observation": ["date", "code", "category", "status", "value-string", "value-quantity", "subject", "_id"],
-    "Condition": ["onset-date", "recorded-date", "abatement-date", "code", "patient", "_lastUpdated"],
-    "Encounter": ["date", "class", "status", "length", "_id"],
-    "MedicationRequest": ["authoredon", "intent", "status", "code", "requester", "_id"],
+    "Patient": [
+        *("family", "given", "gender", "active", "birthdate", "death-date", "_id", "_lastUpdated"),
+        *("identifier", "telecom", "phone", "general-practitioner"),
+    ],
+    "Observation": [
+        *("date", "code", "category", "status", "value-string", "value-quantity", "subject", "_id"),
+        *("identifier", "patient", "performer", "encounter", "value-concept"),
+    ],
+    "Condition": [
+        *("onset-date", "recorded-date", "abatement-date", "code", "patient", "_lastUpdated"),
+        *("asserter", "encounter", "onset-info"),
+    ],
+    "Encounter": ["date", "class", "status", "length", "_id", "part-of", "participant", "type"],
+    "MedicationRequest": ["authoredon", "intent", "status", "code", "requester", "_id", "encounter"],
 }
 """What can be sorted by."""
 
@@ -51,6 +60,9 @@ def _key(resource: dict[str, Any], code: str, down: bool) -> Any:
     if code == "patient":
         found = [pair for pair in found if "Patient/" in pair[0].get("reference", "")]
     keys = [key for value, own in found for key in _keys(kind, value, own)]
+    if not keys and kind == "reference":
+        # Where nothing is written for people to read, what is written for machines counts.
+        keys = [value["reference"][:100] for value, _ in found if "reference" in value]
     # From the greatest on, a quantity of which only an upper limit is told stands with those without any.
     keys = [key for key in keys if not (down and key == float("-inf"))]
     if not keys:
@@ -68,6 +80,8 @@ def _keys(kind: str, value: Any, own: str) -> list[Any]:
             return [float("-inf") if below else float(value["value"])]
         case "string":
             return [folded(text) for text in strings(value, own)]
+        case _ if own in ("Identifier", "ContactPoint"):
+            return [value["value"]] if "value" in value else []
         case _ if own in ("CodeableConcept", "Coding", "Reference"):
             return [folded(text) for text in texts(value, own)]
         case _:
