@@ -96,7 +96,7 @@ def _living(checksum: str) -> _Living | None:
     row = rows[0]
     user = instance(User, _OF_USER, row[after_token:after_user])
     context = instance(LaunchContext, _OF_CONTEXT, row[after_user:-1])
-    return _Living(*row[:after_token], user, context, row[-1], is_access_token)
+    return _Living._make([*row[:after_token], user, context, row[-1], is_access_token])
 
 
 def _payload(row: _Living) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from oauth.calling_client import Refused
 from oauth.catalogue import grantable_of_texts
 from oauth.claims import Authorization, access_token_claims, id_token_claims
 from oauth.models import Application, RefreshToken
+from oauth.rotation import SpentError
 from oauth.scopes import Scope, implies, parse_scope, to_text
 from oauth.signing_keys import Signer, signer_among, signers_of
 
@@ -45,7 +46,7 @@ def refresh(client: Application, text: str, asked: str) -> dict[str, Any]:
     token = _response(client, shown.record, scope, jti, signers_of(shown.active_keys))
     try:
         issuing.rotate(shown.record, token, jti)
-    except issuing.SpentError as error:
+    except SpentError as error:
         raise _invalid_grant("It was used in the meantime.") from error
     return token
 

@@ -15,6 +15,7 @@ from oauth.access_token import signer_for
 from oauth.catalogue import enabled_text, grantable_of_texts
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
+from oauth.rotation import SpentError
 from oauth.scopes import to_text
 
 
@@ -105,7 +106,7 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
         """Spend the code and record its tokens, in one transaction."""
         try:
             issuing.redeem_code(request.issued, token, request.jti)
-        except issuing.SpentError as error:
+        except SpentError as error:
             raise errors.InvalidGrantError(
                 description="It was used in the meantime.", request=request
             ) from error
