@@ -15,6 +15,11 @@ QUIET_MESSAGES = frozenset({"account/messages/logged_in.txt"})
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
     """Accounts are made by staff: nobody signs up by themselves. Redirects stay on our own site."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        # allauth's own words do not say how long, which its limit of failed sign-ins is: five minutes.
+        "too_many_login_attempts": "Too many failed tries. Please wait five minutes, then try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Self-registration does not exist."""
         return False

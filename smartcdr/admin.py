@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, auth
+from django.contrib import admin, auth, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,8 +17,10 @@ class SmartcdrAdminSite(admin.AdminSite):
     index_title = "Administration"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send people to the common sign-in page, so that its rate limits hold for staff too."""
+        """Send people to the common sign-in page, so that its rate limits hold for staff too; those who are
+        signed in and no staff to the portal, and say why."""
         if request.user.is_authenticated and not self.has_permission(request):
+            messages.info(request, "The administration is for staff. These pages are yours.")
             return redirect("launch:portal")
         target = request.GET.get("next") or reverse("admin:index")
         return redirect(f"{reverse('account_login')}?{urlencode({'next': target})}")

@@ -36,6 +36,7 @@ def test_people_who_are_not_staff_are_led_back_to_the_portal(client: Client, amy
     client.force_login(amy)
     response = client.get("/admin/", follow=True)
     assert response.redirect_chain[-1][0] == "/launch/"
+    assert "The administration is for staff" in response.content.decode()
 
 
 def test_sign_out_and_password_change_of_the_console_are_the_common_ones(client: Client, chief: User) -> None:
