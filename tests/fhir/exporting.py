@@ -26,6 +26,13 @@ def access_by_ticket(ticket: str) -> Access:
     return _by_ticket[ticket]
 
 
+def with_ticket(access: Access) -> Access:
+    """The same with a ticket by which jobs get it again."""
+    found = replace(access, ticket=f"ticket {next(_numbers)}")
+    _by_ticket[found.ticket] = found
+    return found
+
+
 class Exporter(Caller):
     """A caller that may start exports; `end` ends its token, `now_has` changes what its rights are."""
 

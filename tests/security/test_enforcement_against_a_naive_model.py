@@ -14,38 +14,44 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from tests.security.naive import cases, generator, matching, requests, rights
+from tests.fhir.test_export import directory
+from tests.security.naive import (
+    cases,
+    clinics,
+    exports,
+    generator,
+    looking,
+    matching,
+    past,
+    people,
+    requests,
+    rights,
+)
 from tests.security.naive.cases import Case, Outcome
 from tests.security.naive.faults import FAULTS, Fault
-from tests.security.naive.generator import Generator
-from tests.security.naive.product import Desk, expected_state, fill, state
+from tests.security.naive.further_faults import FURTHER_FAULTS
+from tests.security.naive.generator import CHANGING, LOOKING, Generator
+from tests.security.naive.product import Desk, Moments, expected_state, fill, state
 from tests.security.naive.requests import Oracle
 from tests.security.naive.rights import Judge, Person, World
 
+__all__ = ["directory"]
+
 pytestmark = pytest.mark.django_db
 
-WORLDS = 50
+WORLDS = 60
 CASES = 40
-ASKING = (
-    "read",
-    "vread",
-    "history",
-    "type_history",
-    "search",
-    "search",
-    "search",
-    "count",
-    "chain",
-    "everything",
-)
-CHANGING = ("create", "update", "patch", "delete", "conditional_update", "conditional_delete", "transaction")
-KINDS = (*ASKING, *CHANGING, "batch")
-OF_THE_DEAD = ("read", "vread", "history", "search", "count", "create", "update", "delete", "everything")
+ASKING = (*LOOKING, "search", "search", "system_search", "chain", "everything", "export", "export")
+KINDS = (*ASKING, *CHANGING, "batch", "batch", "transaction", "transaction")
+ALL_FAULTS = FAULTS | FURTHER_FAULTS
+OF_THE_DEAD = tuple(kind for kind in (*ASKING, *CHANGING) if kind not in ("chain", "system_search"))
 
 
 @pytest.fixture(autouse=True)
-def base(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def base(directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Tell the model under which address the resources are; keep hundreds of refusals out of the report."""
+    caplog.set_level(logging.CRITICAL, "fhir.export.running")
+    caplog.set_level(logging.CRITICAL, "django_tasks")
     monkeypatch.setattr(matching, "BASE", settings.FHIR_BASE)
     caplog.set_level(logging.CRITICAL, "django.request")
 
@@ -56,22 +62,22 @@ def differences(seeds: Sequence[int], kinds: tuple[str, ...] = KINDS) -> Iterato
         chance = Generator(seed, settings.FHIR_BASE)
         world = chance.world()
         with transaction.atomic():
-            fill(world)
+            moments = fill(world)
             assert state() == expected_state(world)
             for _ in range(CASES):
                 person = chance.person()
                 case = chance.case(kinds if person.alive else OF_THE_DEAD, person)
-                yield from _difference(seed, world, person, case)
+                yield from _difference(seed, world, moments, person, case)
             transaction.set_rollback(True)
 
 
-def _difference(seed: int, world: World, person: Person, case: Case) -> Iterator[str]:
+def _difference(seed: int, world: World, moments: Moments, person: Person, case: Case) -> Iterator[str]:
     oracle = Oracle(Judge(world, person))
     expected = oracle.answer(case)
     with transaction.atomic():
-        found = Desk(person).send(case)
+        found = Desk(person, moments).send(case)
         same = _same(expected, found)
-        if case.kind in CHANGING or case.kind == "batch":
+        if case.kind in (*CHANGING, "batch", "transaction"):
             same = same and state() == expected_state(oracle.world)
         transaction.set_rollback(True)
     if not same:
@@ -93,15 +99,17 @@ def test_two_thousand_requests_are_answered_as_the_model_says() -> None:
     assert not found, f"{len(found)} differences, the first:\n{found[0]}"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.__name__)
 def test_the_model_notices_a_planted_fault(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert next(differences(range(1), FAULTS[fault] or KINDS), "") == ""
+    assert next(differences(range(1), ALL_FAULTS[fault] or KINDS), "") == ""
     fault(monkeypatch.setattr)
-    found = next(differences(range(WORLDS), FAULTS[fault] or KINDS), "")
+    found = next(differences(range(WORLDS), ALL_FAULTS[fault] or KINDS), "")
     assert found, f"{fault.__doc__} — and no request shows it"
 
 
-@pytest.mark.parametrize("module", [matching, rights, requests, cases, generator])
+@pytest.mark.parametrize(
+    "module", [matching, rights, looking, past, exports, requests, cases, clinics, people, generator]
+)
 def test_the_model_shares_nothing_with_the_product(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

@@ -14,7 +14,11 @@ NEW = "new"
 
 @dataclass(frozen=True)
 class Case:
-    """A request. `kind` names the method of Oracle that answers it; the rest is what that kind needs."""
+    """A request. `kind` names the method of Oracle that answers it; the rest is what that kind needs.
+
+    `since` and `at` are moments of the world: the moment n lies before all n-th successors were written.
+    `size` is how many entries a page has (0: all), `types` and `patients` what an operation names.
+    """
 
     kind: str
     type: str = ""
@@ -25,6 +29,11 @@ class Case:
     include: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     parts: tuple[Case, ...] = ()
+    since: int = 0
+    at: int = 0
+    size: int = 0
+    types: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

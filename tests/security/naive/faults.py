@@ -25,24 +25,25 @@ Set = Callable[[object, str, object], None]
 Fault = Callable[[Set], None]
 
 
-def _everywhere(put: Set, name: str, original: object, broken: object) -> None:
+def everywhere(put: Set, name: str, original: object, broken: object) -> None:
     """Replace what several modules have imported."""
     for module in list(sys.modules.values()):
         if module.__name__.startswith("fhir.") and vars(module).get(name) is original:
             put(module, name, broken)
 
 
-def _as_everybody(put: Set, module: object, name: str) -> None:
+def as_everybody(put: Set, module: object, name: str) -> None:
     """Let a function that takes an Access work with one that may do all."""
     original = getattr(module, name)
 
-    def widened(*args: Any, **more: Any) -> Any:
-        return original(*(_widened(each) for each in args), **more)
+    def broken(*args: Any, **more: Any) -> Any:
+        return original(*(widened(each) for each in args), **more)
 
-    put(module, name, widened)
+    put(module, name, broken)
 
 
-def _widened(value: Any) -> Any:
+def widened(value: Any) -> Any:
+    """An Access that may do all, with the same guard; anything else as it is."""
     return replace(EVERYTHING, guard=value.guard) if isinstance(value, Access) else value
 
 
@@ -82,7 +83,7 @@ def union_taken_as_intersection(put: Set) -> None:
 
 def guard_ignored(put: Set) -> None:
     """Dead tokens go on working."""
-    _everywhere(put, "guard", enforcement.guard, lambda _: ALWAYS)
+    everywhere(put, "guard", enforcement.guard, lambda _: ALWAYS)
 
 
 def deletions_shown_to_everybody(put: Set) -> None:
@@ -114,20 +115,20 @@ def shared_types_writable(put: Set) -> None:
 
 def count_of_everything(put: Set) -> None:
     """The number of matches counts what is out of reach."""
-    _as_everybody(put, engine, "count")
+    as_everybody(put, engine, "count")
 
 
 def entries_of_a_batch_unchecked(put: Set) -> None:
     """What a batch asks for is looked up without the caller's rights."""
     original = bundle.look
-    put(bundle, "look", lambda request: original(replace(request, access=_widened(request.access))))
+    put(bundle, "look", lambda request: original(replace(request, access=widened(request.access))))
 
 
 def only_what_comes_after_checked(put: Set) -> None:
     """An update may take a resource out of any record."""
     original = enforcement.may_write
     broken = lambda access, kind, letter, before, after: original(access, kind, letter, None, after)  # noqa: E731
-    _everywhere(put, "may_write", original, broken)
+    everywhere(put, "may_write", original, broken)
 
 
 def only_what_was_before_checked(put: Set) -> None:
@@ -137,7 +138,7 @@ def only_what_was_before_checked(put: Set) -> None:
     def broken(access: Access, kind: str, letter: str, before: Any, after: Any) -> bool:
         return original(access, kind, letter, before, None if before else after)
 
-    _everywhere(put, "may_write", original, broken)
+    everywhere(put, "may_write", original, broken)
 
 
 def resources_of_several_patients_belong_to_all(put: Set) -> None:
@@ -177,7 +178,7 @@ def own_record_widened_to_its_type(put: Set) -> None:
         own = letter == "r" and access.own.startswith(f"{kind}/")
         return ALWAYS if own else original(access, kind, letter, home)
 
-    _everywhere(put, "visible", original, broken)
+    everywhere(put, "visible", original, broken)
 
 
 def shortcut_for_one_patient_past_the_query(put: Set) -> None:
@@ -193,12 +194,12 @@ def shortcut_for_one_patient_past_the_query(put: Set) -> None:
 
 def chains_over_everything(put: Set) -> None:
     """A chain tells of resources that the caller cannot find."""
-    _as_everybody(put, meaning, "branches")
+    as_everybody(put, meaning, "branches")
 
 
 def conditions_match_everything(put: Set) -> None:
     """Conditional interactions find what is out of reach."""
-    _as_everybody(put, engine, "page")
+    as_everybody(put, engine, "page")
     put(matching, "visible", lambda *_: ALWAYS)
 
 
@@ -227,7 +228,7 @@ FAULTS: dict[Fault, tuple[str, ...]] = {
     guard_ignored: (),
     deletions_shown_to_everybody: ("read", "history"),
     versions_judged_by_the_current_one: ("vread", "history"),
-    versions_of_a_type_judged_by_the_current_one: ("type_history",),
+    versions_of_a_type_judged_by_the_current_one: ("type_history", "system_history"),
     shared_types_writable: WRITING,
     count_of_everything: ("count",),
     entries_of_a_batch_unchecked: ("batch",),

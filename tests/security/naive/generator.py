@@ -1,26 +1,16 @@
-"""Random clinics, people and requests. The same seed gives the same ones."""
+"""Random requests. The same seed gives the same ones."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.security.naive.cases import Case
+from tests.security.naive.clinics import CATEGORIES, PATIENTS, SYSTEM, TYPES
 from tests.security.naive.matching import Json
-from tests.security.naive.rights import Person, Proxy, World
+from tests.security.naive.people import People
+from tests.security.naive.rights import WRITABLE_BY_PATIENTS, Person
 
-PATIENTS = ("p1", "p2", "p3")
-SYSTEM = "http://example.org/category"
-CATEGORIES = ("laboratory", "vital-signs", "survey")
-DATES = ("2020-01-01", "2020-06", "2021-03-05", "2022")
-OF_PATIENTS = ("Observation", "Condition", "Encounter", "CareTeam", "MedicationRequest", "Coverage")
-TYPES = (*OF_PATIENTS, "Patient", "Practitioner", "Organization", "Medication", "Binary", "Group")
-STATUSES = {
-    "Observation": ("final", "amended", "preliminary"),
-    "Encounter": ("planned", "finished"),
-    "Coverage": ("active", "cancelled"),
-    "MedicationRequest": ("active", "stopped"),
-}
 INCLUDES = {
     "Observation": ("performer", "subject", "encounter", "has-member"),
     "Condition": ("subject", "asserter", "encounter"),
@@ -29,7 +19,28 @@ INCLUDES = {
     "MedicationRequest": ("medication", "subject", "requester"),
     "Coverage": ("payor", "beneficiary"),
     "Patient": ("general-practitioner", "organization"),
+    "List": ("item", "subject"),
+    "Group": ("member",),
 }
+REVERSE = (("Observation", "subject"), ("Observation", "performer"), ("CareTeam", "participant"))
+TO_PATIENT = ("_include:iterate=Patient:general-practitioner", "_include:iterate=Patient:organization")
+TO_ENCOUNTER = ("_include:iterate=Encounter:participant", "_include:iterate=Encounter:subject")
+ONWARDS = {
+    "Observation": (
+        ("_include=Observation:encounter", *TO_ENCOUNTER),
+        ("_include=Observation:subject", *TO_PATIENT),
+        ("_include:iterate=Observation:has-member",),
+    ),
+    "Condition": (
+        ("_include=Condition:encounter", *TO_ENCOUNTER),
+        ("_include=Condition:subject", *TO_PATIENT),
+    ),
+    "Patient": (("_revinclude=Observation:subject", "_include:iterate=Observation:performer"),),
+    "Coverage": (("_include=Coverage:beneficiary", *TO_PATIENT),),
+    "List": (("_include=List:item", "_include:iterate=Observation:encounter"),),
+    "Group": (("_include=Group:member", "_revinclude:iterate=CareTeam:participant"),),
+}
+"""What is included, and by what goes on from there."""
 CHAINS = (
     ("Observation", ("to", "Patient", "subject", "family", "A")),
     ("Observation", ("to", "Encounter", "encounter", "status", "finished")),
@@ -40,6 +51,23 @@ CHAINS = (
     ("Patient", ("has", "CareTeam", "patient", "participant", "Practitioner/d1")),
     ("Practitioner", ("has", "Observation", "performer", "status", "final")),
     ("Encounter", ("has", "Observation", "encounter", "category", "survey")),
+    ("Observation", ("list", "List", "item", "_id", "list-1")),
+    ("Condition", ("list", "List", "item", "_id", "list-2")),
+)
+TO_DOCTOR = ("to", "Practitioner", "general-practitioner", "family", "A")
+HAS_FLU = ("has", "Condition", "subject", "code", "flu")
+LONG_CHAINS = (
+    (
+        "Observation",
+        ("to", "Patient", "subject", "to", "Practitioner", "general-practitioner", "family", "A"),
+    ),
+    ("Condition", ("to", "Encounter", "encounter", "to", "Patient", "subject", "family", "A")),
+    ("Coverage", ("to", "Patient", "beneficiary", "has", "Observation", "subject", "status", "final")),
+    (
+        "Practitioner",
+        ("has", "Patient", "general-practitioner", "has", "Condition", "subject", "code", "flu"),
+    ),
+    ("Patient", ("has", "Condition", "subject", "to", "Encounter", "encounter", "status", "finished")),
 )
 
 V1 = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -48,8 +76,11 @@ NEEDS = {
     "vread": "r",
     "history": "r",
     "everything": "r",
+    "export": "rs",
     "type_history": "s",
+    "system_history": "s",
     "search": "s",
+    "system_search": "s",
     "count": "s",
     "chain": "s",
     "create": "c",
@@ -57,269 +88,151 @@ NEEDS = {
     "update": "u",
     "patch": "u",
     "delete": "d",
+    "conditional_create": "cs",
     "conditional_update": "us",
+    "conditional_patch": "us",
     "conditional_delete": "ds",
 }
 """The letters that a kind of request needs."""
+LOOKING = ("read", "vread", "history", "type_history", "system_history", "search", "count", "chain")
+CHANGING = (
+    "create",
+    "conditional_create",
+    "update",
+    "patch",
+    "delete",
+    "conditional_update",
+    "conditional_patch",
+    "conditional_delete",
+)
 
 
-class Generator:
-    """Draws everything from one source of chance. `base` is the FHIR base."""
-
-    def __init__(self, seed: int, base: str) -> None:
-        self.random = random.Random(seed)
-        self.base = base
-        self.drawn = 0
-
-    def pick(self, *choices: str) -> str:
-        """One of these."""
-        return self.random.choice(choices)
-
-    def chance(self, share: float) -> bool:
-        """True in this share of cases."""
-        return self.random.random() < share
-
-    # Clinics
-
-    def world(self) -> World:
-        """Some thirty resources with their versions, some deleted."""
-        world: World = {}
-        for kind in TYPES:
-            for place in range(1, 1 + (8 if kind == "Observation" else 3)):
-                world[kind, self.fhir_id(kind, place)] = [self.content(kind, self.fhir_id(kind, place))]
-        for step, share in enumerate((0.4, 0.15, 0.05)):
-            for (kind, fhir_id), versions in world.items():
-                if self.chance(share):
-                    ends = (step > 0 and kind != "Patient") or self.chance(0.1)
-                    versions.append(None if ends and versions[-1] else self.content(kind, fhir_id))
-        return world
-
-    @staticmethod
-    def fhir_id(kind: str, place: int) -> str:
-        """The id of the resource with this place among those of its type."""
-        letter = {"Patient": "p", "Practitioner": "d"}.get(kind, kind.lower() + "-")
-        return f"{letter}{place}"
-
-    def reference(self, *kinds: str) -> Json:
-        """A reference to a resource of one of these types, which may not be here, written in some way."""
-        kind = self.pick(*kinds)
-        place = f"{kind}/{self.fhir_id(kind, self.random.choice((1, 1, 2, 2, 3)))}"
-        form = self.random.random()
-        if form < 0.08:
-            return {"reference": f"{self.base}/{place}"}
-        if form < 0.14:
-            return {"reference": f"http://other.example/fhir/{place}"}
-        if form < 0.2:
-            return {"reference": f"{place}/_history/1"}
-        return {"reference": place}
-
-    def concept(self, *codes: str) -> Json:
-        """A CodeableConcept of one or two of these codes, with a system or without."""
-        chosen = self.random.sample(codes, self.random.choice((1, 1, 2)))
-        return {
-            "coding": [{"code": code, **({"system": SYSTEM} if self.chance(0.7) else {})} for code in chosen]
-        }
-
-    def content(self, kind: str, fhir_id: str = "") -> Json:
-        """A valid resource of this type, unlike all that were drawn before."""
-        self.drawn += 1
-        facts: Json = {"resourceType": kind, "language": f"x-{self.drawn}", **self._facts(kind)}
-        return {**facts, "id": fhir_id} if fhir_id else facts
-
-    def _facts(self, kind: str) -> Json:
-        status = {"status": self.pick(*STATUSES[kind])} if kind in STATUSES else {}
-        subject = {"subject": self.reference("Patient")}
-        match kind:
-            case "Observation":
-                return {**status, **(subject if self.chance(0.9) else {}), **self._observation()}
-            case "Condition":
-                extra = {"asserter": self.reference("Patient", "Practitioner")} if self.chance(0.3) else {}
-                code = {"code": self.concept("flu", "cold"), "category": [self.concept(*CATEGORIES)]}
-                return {**subject, **code, **extra, "encounter": self.reference("Encounter")}
-            case "Encounter":
-                who = [{"individual": self.reference("Practitioner")}]
-                period = {"start": self.pick(*DATES), "end": "2023-01-01"}
-                return {**status, **subject, "class": {"code": "AMB"}, "participant": who, "period": period}
-            case "CareTeam":
-                members = [{"member": self.reference("Practitioner", "Practitioner", "Patient")}]
-                return {**subject, "participant": members}
-            case "MedicationRequest":
-                what = {
-                    "medicationReference": self.reference("Medication"),
-                    "requester": self.reference("Practitioner"),
-                }
-                return {**status, **subject, **what, "intent": "order"}
-            case "Coverage":
-                payor = [self.reference("Organization", "Patient")]
-                return {**status, "beneficiary": self.reference("Patient"), "payor": payor}
-            case "Patient":
-                doctor = {"generalPractitioner": [self.reference("Practitioner")]} if self.chance(0.5) else {}
-                known = {"identifier": [{"system": SYSTEM, "value": self.pick("i1", "i2", "i3", "i4")}]}
-                return {
-                    **self._name(),
-                    **doctor,
-                    **known,
-                    "managingOrganization": self.reference("Organization"),
-                }
-            case "Practitioner":
-                return self._name()
-            case "Organization":
-                return {"name": self.pick("Adler", "Berg")}
-            case "Medication":
-                return {"code": self.concept("a", "b"), "manufacturer": self.reference("Organization")}
-            case "Binary":
-                context = self.reference("Observation", "Patient", "Group", "Practitioner")
-                return {"contentType": "text/plain", "securityContext": context}
-            case _:
-                return {"type": "person", "actual": True}
-
-    def _name(self) -> Json:
-        return {"name": [{"family": self.pick("Adler", "Berg", "Amsel"), "given": [self.pick("Eva", "Max")]}]}
-
-    def _observation(self) -> Json:
-        facts: Json = {"code": self.concept("x", "y"), "category": [self.concept(*CATEGORIES)]}
-        if self.chance(0.6):
-            facts["effectiveDateTime"] = self.pick(*DATES)
-        if self.chance(0.5):
-            unit = {"unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
-            facts["valueQuantity"] = {"value": self.random.randint(1, 9), **unit}
-        if self.chance(0.4):
-            facts["performer"] = [self.reference("Practitioner", "Organization", "Patient")]
-        if self.chance(0.3):
-            facts["hasMember"] = [self.reference("Observation")]
-        return {**facts, "encounter": self.reference("Encounter")}
-
-    # People
-
-    def person(self) -> Person:
-        """Somebody with a token."""
-        patient, own = self.pick(*PATIENTS), self.pick(*PATIENTS)
-        person = self.pick("Patient", "RelatedPerson", "Practitioner", "Practitioner")
-        who = {"Patient": f"Patient/{own}", "RelatedPerson": "RelatedPerson/r1"}
-        if person == "Patient" and self.chance(0.7):
-            patient = own
-        proxies = tuple(
-            Proxy(each, self.chance(0.85), self.chance(0.85), self.chance(0.3))
-            for each in self.random.sample(PATIENTS, self.random.choice((1, 2, 2)))
-        )
-        scopes = [self.scope() for _ in range(self.random.choice((1, 1, 2, 3, 4)))]
-        identity = ["openid", "fhirUser"] if self.chance(0.3) else []
-        return Person(
-            fhir_user=who.get(person, f"Practitioner/{self.pick('d1', 'd2')}"),
-            scopes=(*identity, *dict.fromkeys(scopes)),
-            patient=patient if self.chance(0.93) else "",
-            proxies=proxies if person == "RelatedPerson" else (),
-            sees_all=self.chance(0.6),
-            alive=self.chance(0.96),
-        )
-
-    def scope(self) -> str:
-        """A scope as an app asks for it: v1, v2, for everything, one type, or a part of that."""
-        context = self.pick("patient", "user")
-        if self.chance(0.25):
-            return f"{context}/*.{self.pick('rs', 'cruds', 'read', 'cud', '*', '*', 'r', 's')}"
-        kind = self.pick(*TYPES, *OF_PATIENTS, *["Observation"] * 4, "Patient", "Patient")
-        if self.chance(0.2):
-            return f"{context}/{kind}.{self.pick('read', 'write', '*')}"
-        letters = self.pick("rs", "cruds", "cruds", "r", "s", "cud", "ruds", "us", "cs")
-        query = f"?{self.query(kind, strict=self.chance(0.9))}" if self.chance(0.5) else ""
-        return f"{context}/{kind}.{letters}{query}"
-
-    # Requests
-
-    def query(self, kind: str, *, strict: bool = True) -> str:
-        """One or two criteria for this type; where it is not strict, one of them says nothing there."""
-        parts = [self._criterion(kind) for _ in range(self.random.choice((1, 1, 2)))]
-        if not strict:
-            parts.append(self.pick("colour=red", "categories=laboratory"))
-        return "&".join(dict.fromkeys(parts))
-
-    def _criterion(self, kind: str) -> str:
-        places = sorted(self.random.sample(range(1, 5), 2))
-        everywhere = ["_id=" + ",".join(self.fhir_id(kind, place) for place in places)]
-        everywhere.append(f"_lastUpdated={self.pick('gt2000', 'lt2000')}")
-        prefix = self.pick("", "ge", "le", "gt", "lt", "ne", "sa", "eb")
-        named = f"Patient/{self.pick(*PATIENTS)}"
-        subject = self.pick(named, named.removeprefix("Patient/"), f"{self.base}/{named}")
-        own = {
-            "Observation": (
-                *(f"category={self._token()}" for _ in "123"),
-                f"category:not={self._token()}",
-                f"date={prefix}{self.pick(*DATES)}",
-                f"status={self.pick(*STATUSES['Observation'])},amended",
-                f"value-quantity={self.pick('', 'ge', 'lt', 'ne')}{self.random.randint(1, 9)}{self.pick('', '|http://unitsofmeasure.org|mg')}",
-                f"date:missing={self.pick('true', 'false')}",
-                f"subject={subject}",
-                f"patient={subject}",
-                f"performer={self.pick('Practitioner/d1', 'Practitioner/d2', named)}",
-                f"has-member=Observation/observation-{self.random.randint(1, 3)}",
-            ),
-            "Condition": (
-                f"code={self.pick('flu', 'cold')}",
-                f"category={self._token()}",
-                f"patient={subject}",
-            ),
-            "Encounter": (f"status={self.pick('planned', 'finished')}", f"date={prefix}{self.pick(*DATES)}"),
-            "CareTeam": (f"participant={self.pick('Practitioner/d1', named)}", f"patient={subject}"),
-            "MedicationRequest": ("status=active", f"subject={subject}"),
-            "Coverage": ("status=active", f"beneficiary={named}", f"payor={named}"),
-            "Patient": (
-                f"family={self.pick('A', 'berg', 'x')}",
-                f"given:exact={self.pick('Eva', 'eva')}",
-                f"identifier={SYSTEM}|{self.pick('i1', 'i2')}",
-                f"name:contains={self.pick('ms', 'er')}",
-                "general-practitioner=Practitioner/d1",
-            ),
-            "Practitioner": (f"family={self.pick('A', 'B')}",),
-            "Organization": (f"name={self.pick('A', 'B')}",),
-            "Medication": (f"code={self.pick('a', 'b')}",),
-        }
-        return self.pick(*everywhere, *own.get(kind, ()), *own.get(kind, ()))
-
-    def _token(self) -> str:
-        code = self.pick(*CATEGORIES)
-        return self.pick(code, f"{SYSTEM}|{code}", f"|{code}", f"{SYSTEM}|", f"{code},survey")
+class Generator(People):
+    """Draws requests of a person, mostly such as the scopes allow on some resources."""
 
     def case(self, kinds: Sequence[str], person: Person) -> Case:
-        """A request of one of these kinds, mostly one that the scopes allow on some resources; of a person
-        whose token is dead, none that could be malformed.
-        """
+        """A request of one of these kinds; of a person whose token is dead, none that could be malformed."""
         options = {kind: self._allowed(person, NEEDS.get(kind, "")) for kind in kinds}
         possible = [kind for kind in kinds if options[kind]]
         aimed = bool(possible) and self.chance(0.9)
         kind = self.pick(*(possible if aimed else kinds))
-        about = self.pick(*(options[kind] if aimed else TYPES))
+        about = options[kind] if aimed else list(TYPES)
+        if kind in ("export", "everything", "system_search", "system_history", "batch", "transaction"):
+            return self._of_many(kind, about, person)
+        if kind == "chain":
+            return self._chain(about if aimed else [])
+        return self._of_one(kind, self.pick(*about), person)
+
+    def _of_one(self, kind: str, about: str, person: Person) -> Case:
+        """A request about one type, or one resource."""
         if person.own and self.chance(0.1) and kind == "read":
             about = person.kind
         fhir_id = self.fhir_id(about, self.random.randint(1, 4 if about != "Observation" else 9))
-        strict = not person.alive or self.chance(0.9)
+        query = self.query(about, strict=not person.alive or self.chance(0.9))
         match kind:
             case "search" | "count":
                 return self._search(kind, about)
-            case "chain":
-                allowed = [each for each in CHAINS if {each[0], each[1][1]} <= set(options[kind])]
-                searched, chain = self.random.choice(allowed if allowed and aimed else CHAINS)
-                return Case("search", searched, chain=chain)
-            case "create" | "conditional_update":
-                conditional = kind != "create" or (person.alive and self.chance(0.3))
-                query = self.query(about, strict=strict) if conditional else ""
+            case "create" | "conditional_create":
+                return Case("create", about, query=query * (kind != "create"), resource=self.content(about))
+            case "conditional_update":
                 return Case(kind, about, query=query, resource=self.content(about))
             case "conditional_delete":
-                return Case(kind, about, query=self.query(about, strict=strict))
+                return Case(kind, about, query=query)
+            case "conditional_patch":
+                return replace(self._patch(kind, about), query=query)
+            case "patch":
+                return replace(self._patch(kind, about), id=fhir_id)
             case "update":
                 return Case(kind, about, fhir_id, resource=self.content(about, fhir_id))
-            case "patch":
-                about = about if about in STATUSES else "Observation"
-                place = self.fhir_id(about, self.random.randint(1, 4))
-                return Case(kind, about, place, resource={"status": self.pick(*STATUSES[about])})
+            case "history":
+                return self._in_time(Case(kind, about, fhir_id))
+            case "type_history":
+                return self._in_time(Case(kind, about))
+        return Case(kind, about, fhir_id, number=self.random.randint(1, 3))
+
+    def _patch(self, kind: str, about: str) -> Case:
+        """A patch of a status, or of what decides who reaches the resource."""
+        content = self.content(about)
+        able = ("status", "subject", "beneficiary", "category", "name")
+        names = [str(name) for name in able if name in content]
+        chosen = [self.pick("language", *names, *names), "language"]
+        changed: Json = {name: content[name] for name in chosen}
+        return Case(kind, about, resource=changed, number=int(self.chance(0.2)))
+
+    def _in_time(self, case: Case) -> Case:
+        """A history, often limited to a time, or in pages."""
+        since = self.random.choice((0, 0, 1, 2))
+        at = self.random.choice((0, 0, 1, 2, 3))
+        return replace(case, since=since, at=at, size=self.random.choice((0, 0, 1, 3)))
+
+    def _search(self, kind: str, about: str) -> Case:
+        query = self.query(about, strict=self.chance(0.95)) if self.chance(0.75) else ""
+        include: tuple[str, ...] = ()
+        if kind == "search" and self.chance(0.5):
+            forward = [f"_include={about}:{code}" for code in INCLUDES.get(about, ())]
+            sources = REVERSE[:2] if about == "Encounter" else REVERSE
+            reverse = [f"_revinclude={source}:{code}" for source, code in sources]
+            include = tuple(self.random.sample(forward + reverse, min(2, len(forward + reverse))))
+            if about in ONWARDS and self.chance(0.5):
+                include = self.random.choice(ONWARDS[about])
+        return Case(
+            kind, about, query=query, include=include, size=self.random.choice((0, 0, 0, 2)) * (not include)
+        )
+
+    def _chain(self, about: Sequence[str]) -> Case:
+        chains = LONG_CHAINS if self.chance(0.4) else CHAINS
+        allowed = [each for each in chains if {each[0], *_types_of(each[1])} <= set(about)]
+        searched, chain = self.random.choice(allowed or chains)
+        return Case("search", searched, chain=chain)
+
+    # Of many types, or of many requests
+
+    def _of_many(self, kind: str, about: Sequence[str], person: Person) -> Case:
+        match kind:
             case "everything":
                 return Case(kind, "Patient", self.pick(*PATIENTS, person.patient or "p9"))
+            case "export":
+                return self._export(about)
+            case "system_search":
+                return self._system_search(about)
+            case "system_history":
+                return self._in_time(Case(kind))
             case "batch":
-                inner = ("read", "vread", "search", "count", "create", "update", "delete")
-                return Case(kind, parts=tuple(self._part(inner, person) for _ in range(4)))
-            case "transaction":
-                return self._transaction(person)
-        return Case(kind, about, fhir_id, number=self.random.randint(1, 3))
+                parts = [self._part((*LOOKING, *CHANGING), person) for _ in range(4)]
+                if self.chance(0.3):
+                    parts.append(Case("operation", "Patient", self.pick(*PATIENTS)))
+                return Case(kind, parts=tuple(parts))
+        return self._transaction(person)
+
+    def _export(self, about: Sequence[str]) -> Case:
+        level = self.pick("", "Patient", "Patient", "Group", "Group", "Group")
+        named: tuple[str, ...] = ()
+        if self.chance(0.4):
+            named = tuple(self.random.sample(list(about), min(len(about), 3)))
+        patients: tuple[str, ...] = ()
+        if level and self.chance(0.25):
+            patients = tuple(self.random.sample(PATIENTS, self.random.choice((1, 2))))
+        fhir_id = self.fhir_id("Group", self.random.randint(1, 3)) if level == "Group" else ""
+        since = self.random.choice((0, 0, 1, 2))
+        return Case("export", level, fhir_id, since=since, types=named, patients=patients)
+
+    def _system_search(self, about: Sequence[str]) -> Case:
+        named: tuple[str, ...] = ()
+        if self.chance(0.75):
+            named = tuple(self.random.sample(list(about), min(len(about), self.random.choice((1, 2, 3)))))
+        place = self.random.randint(1, 3)
+        ids = ",".join(self.fhir_id(kind, place) for kind in (*named, "Observation", "Patient"))
+        query = self.pick(
+            "",
+            f"_id={ids}",
+            "_lastUpdated=gt2000",
+            f"patient={self.pick(*PATIENTS)}",
+            f"subject=Patient/{self.pick(*PATIENTS)}",
+            f"category={SYSTEM}|{self.pick(*CATEGORIES)}",
+            "status=final,active,planned",
+        )
+        include = ("_include=Observation:subject",) if named == ("Observation",) and self.chance(0.3) else ()
+        return Case("system_search", query=query, types=named, include=include)
 
     @staticmethod
     def _allowed(person: Person, letters: str) -> list[str]:
@@ -332,43 +245,31 @@ class Generator:
                 if letter in V1.get(suffix, suffix):
                     named |= set(TYPES) if kind == "*" else {kind}
             if letter in "cud" and person.kind != "Practitioner":
-                named &= {"Observation"}
+                named &= WRITABLE_BY_PATIENTS
             types = [kind for kind in types if kind in named]
         return types
 
     def _part(self, kinds: Sequence[str], person: Person) -> Case:
+        """An entry of a Bundle; a new Observation may name its patient by a query."""
         part = self.case(kinds, person)
-        return Case(
-            part.kind,
-            part.type,
-            part.id,
-            "" if part.kind == "create" else part.query,
-            part.resource,
-            part.number,
-        )
+        if part.kind == "create" and part.type == "Observation" and self.chance(0.3):
+            part = replace(part, resource=self._with_a_question(part.resource))
+        return replace(part, size=0)
 
-    def _search(self, kind: str, about: str) -> Case:
-        query = self.query(about, strict=self.chance(0.95)) if self.chance(0.75) else ""
-        include: tuple[str, ...] = ()
-        if kind == "search" and self.chance(0.5):
-            forward = [f"_include={about}:{code}" for code in INCLUDES.get(about, ())]
-            reverse = [
-                f"_revinclude={source}:{code}"
-                for source, code in (
-                    ("Observation", "subject"),
-                    ("Observation", "performer"),
-                    ("CareTeam", "participant"),
-                )
-                if (source, about) != ("CareTeam", "Encounter")
-            ]
-            include = tuple(self.random.sample(forward + reverse, min(2, len(forward + reverse))))
-        return Case(kind, about, query=query, include=include)
+    def _with_a_question(self, content: Json | None) -> Json:
+        question = {"reference": f"Patient?{self.query('Patient', strict=self.chance(0.9))}"}
+        return {**(content or {}), "subject": question}
 
     def _transaction(self, person: Person) -> Case:
         made = self.content("Observation")
-        if self.chance(0.6):
-            made["subject"] = {"reference": f"Patient?{self.query('Patient', strict=self.chance(0.9))}"}
-        parts = [Case("create", "Observation", resource=made)]
         if self.chance(0.5):
-            parts.append(self._part(("update", "delete"), person))
+            made = self._with_a_question(made)
+        parts = [Case("create", "Observation", resource=made)]
+        parts += [self._part(CHANGING, person) for _ in range(self.random.choice((0, 1, 1, 2)))]
+        parts += [self._part(LOOKING, person) for _ in range(self.random.choice((0, 0, 1)))]
+        self.random.shuffle(parts)
         return Case("transaction", parts=tuple(parts))
+
+
+def _types_of(chain: tuple[str, ...]) -> set[str]:
+    return set() if len(chain) == 2 else {chain[1], *_types_of(chain[3:])}

@@ -21,6 +21,8 @@ _TABLES = Path(__file__).parents[3] / "fhir" / "definitions"
 COMPARTMENT: dict[str, list[str]] = json.loads((_TABLES / "patient-compartment.json").read_text())
 SHARED: frozenset[str] = frozenset(json.loads((_TABLES / "shared-types.json").read_text()))
 _PARAMETERS: dict[str, dict[str, Json]] = json.loads((_TABLES / "search-parameters.json").read_text())
+TYPES = sorted({*_PARAMETERS, *COMPARTMENT, *SHARED, "Binary"} - {"Resource", "DomainResource"})
+"""The resource types, but for some that nobody asks for here."""
 
 BASE = ""
 """The FHIR base under which absolute references are references to resources here; set by the tests."""
@@ -109,6 +111,15 @@ def understood(resource_type: str, query: str) -> list[Pair]:
         if parameter(resource_type, name.partition(":")[0]) is None:
             raise NotUnderstood(name)
     return pairs
+
+
+def is_understood(resource_type: str, query: str) -> bool:
+    """Whether a query holds criteria only."""
+    try:
+        understood(resource_type, query)
+    except NotUnderstood:
+        return False
+    return True
 
 
 def matches(resource: Json, pairs: list[Pair]) -> bool:

@@ -162,6 +162,12 @@ class Judge:
             return bool(rules)
         return any(rule.patients is None or kind in COMPARTMENT for rule in rules)
 
+    def reaches(self, kind: str, letter: str) -> bool:
+        """Whether there could be a resource of the type to which this may be done."""
+        own = letter == "r" and self.person.own.startswith(f"{kind}/")
+        known = kind in COMPARTMENT or kind in SHARED or kind == "Binary"
+        return own or any(rule.patients is None or known for rule in self.rules_for(kind, letter))
+
     def reaches_all(self, kind: str, letter: str) -> bool:
         """Whether this may be done with all resources of the type."""
         return any(rule.patients is None and not rule.query for rule in self.rules_for(kind, letter))
