@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from fhir.exchange import Answer, Request
 from fhir.jsontext import serialise
 from fhir.registry import RESOURCE_TYPES, SearchParameter, search_parameters
-from fhir.search.include_values import can_be_included
+from fhir.search.include_values import can_be_included, led_to
 from fhir.search.modifiers import is_supported
 
 # (name of the URL, HTTP method) → https://hl7.org/fhir/R4/valueset-type-restful-interaction.html
@@ -153,5 +153,5 @@ def _pointing_at(resource_type: str) -> tuple[str, ...]:
         f"{source}:{each.code}"
         for source in RESOURCE_TYPES
         for each in _supported(source)
-        if can_be_included(each) and resource_type in each.targets
+        if can_be_included(each) and resource_type in led_to(each)
     )

@@ -2,7 +2,7 @@
 `:iterate`. Every resource that is added is within reach of the access itself, however it was found.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
 
@@ -10,9 +10,11 @@ from fhir.access import Access
 from fhir.condition import ALWAYS, NEVER, Condition
 from fhir.enforcement import visible
 from fhir.hashing import digest, reference_key
-from fhir.search.criteria import any_of
+from fhir.registry import SearchParameter
+from fhir.search import include_canonical
+from fhir.search.criteria import all_of, any_of
 from fhir.search.engine import Hit
-from fhir.search.include_values import Include
+from fhir.search.include_values import Include, holds_canonicals, holds_references, led_to
 from fhir.search.rowsets import among, rows_of
 from fhir.search.time_limit import end_of_time, fetch
 
@@ -50,7 +52,7 @@ def included(access: Access, includes: Sequence[Include], hits: Sequence[Hit]) -
 def _round(
     access: Access, includes: Sequence[Include], hits: Sequence[Hit], limit: int, until: float
 ) -> list[Hit]:
-    parts = [part for each in includes if (part := _part(access, each, hits)) is not NEVER]
+    parts = [part for each in includes for part in _parts(access, each, hits)]
     if not parts:
         return []
     params = tuple(value for part in parts for value in part.params)
@@ -58,17 +60,44 @@ def _round(
     return [Hit(*row) for row in rows]
 
 
-def _part(access: Access, include: Include, hits: Sequence[Hit]) -> Condition:
-    """The SELECT of what one include adds to these resources; NEVER if that can be nothing."""
-    hashes = among([digest(include.source, parameter.code) for parameter in include.parameters])
+def _parts(access: Access, include: Include, hits: Sequence[Hit]) -> Iterator[Condition]:
+    """The SELECTs of what one include adds to these resources; none if that can be nothing."""
+    literal = [each for each in include.parameters if holds_references(each)]
+    canonical = [each for each in include.parameters if holds_canonicals(each)]
     if include.reverse:
         starts = [hit for hit in hits if include.target in ("", hit.type)]
         reach = visible(access, include.source, "s")
-        return NEVER if reach is NEVER or not starts else _pointing(hashes, starts, reach)
+        if literal and starts and reach is not NEVER:
+            yield _pointing(_hashes(literal), starts, reach)
+        named = [hit for hit in starts if any(hit.type in led_to(each) for each in canonical)]
+        if named and reach is not NEVER:
+            yield _resources(all_of((include_canonical.naming(named, canonical), reach)))
+        return
     starts = [hit for hit in hits if hit.type == include.source]
-    targets = {target for parameter in include.parameters for target in parameter.targets}
-    reach = _readable(access, targets & {include.target} if include.target else targets)
-    return NEVER if reach is NEVER or not starts else _pointed_at(hashes, starts, reach)
+    reach = _readable(access, _targets(include, literal))
+    if starts and reach is not NEVER:
+        yield _pointed_at(_hashes(literal), starts, reach)
+    types = _targets(include, canonical)
+    reach = _readable(access, types)
+    if starts and reach is not NEVER:
+        yield _resources(all_of((include_canonical.named_by(starts, canonical, sorted(types)), reach)))
+
+
+def _hashes(parameters: Sequence[SearchParameter]) -> Condition:
+    return among([digest(each.resource_type, each.code) for each in parameters])
+
+
+def _targets(include: Include, parameters: Sequence[SearchParameter]) -> frozenset[str]:
+    """The types that these parameters lead to, as far as they are asked for."""
+    types = frozenset[str]().union(*(led_to(each) for each in parameters))
+    return types & {include.target} if include.target else types
+
+
+def _resources(where: Condition) -> Condition:
+    return Condition(
+        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE NOT r.deleted AND {where.sql}",  # noqa: S608
+        where.params,
+    )
 
 
 def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Condition:

@@ -1,8 +1,9 @@
 """What `_include` and `_revinclude` say. https://hl7.org/fhir/R4/search.html#include"""
 
 from dataclasses import dataclass
+from functools import cache
 
-from fhir.elements import is_resource_type
+from fhir.elements import RESOURCE_TYPES, is_resource_type
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, search_parameter, search_parameters
 
@@ -61,6 +62,32 @@ def _parameters(source: str, code: str, name: str) -> tuple[SearchParameter, ...
     return (parameter,)
 
 
-def can_be_included(parameter: SearchParameter) -> bool:
-    """Whether what a parameter points at can be followed: references can, canonical URLs cannot."""
+def holds_references(parameter: SearchParameter) -> bool:
+    """Whether a parameter's values name other resources by where these are."""
     return parameter.type == "reference" and "Reference" in parameter.element_types
+
+
+def holds_canonicals(parameter: SearchParameter) -> bool:
+    """Whether a parameter's values name other resources by their `url`, and perhaps their version:
+    https://hl7.org/fhir/R4/references.html#canonical
+    """
+    return parameter.type == "reference" and "canonical" in parameter.element_types
+
+
+def can_be_included(parameter: SearchParameter) -> bool:
+    """Whether what a parameter points at can be found: only what lies in the resource itself cannot."""
+    return holds_references(parameter) or holds_canonicals(parameter)
+
+
+@cache
+def led_to(parameter: SearchParameter) -> frozenset[str]:
+    """The types of what a parameter points at, as far as it can be found."""
+    if holds_references(parameter):
+        return frozenset(parameter.targets)
+    return _canonical_types() & frozenset(parameter.targets or RESOURCE_TYPES)
+
+
+@cache
+def _canonical_types() -> frozenset[str]:
+    """The types that have a `url` with versions: what others may name by it."""
+    return frozenset(name for name in RESOURCE_TYPES if {"url", "version"} <= search_parameters(name).keys())

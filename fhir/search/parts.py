@@ -5,7 +5,7 @@ from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, search_parameter
 from fhir.search.criteria import Asked, Chained, Part, Pointed
 from fhir.search.escapes import split
-from fhir.search.include_values import can_be_included
+from fhir.search.include_values import holds_references
 from fhir.search.modifiers import is_supported
 
 LARGEST_VALUE = 200
@@ -122,6 +122,6 @@ def _listed(resource_type: str, value: str, depth: int) -> Pointed:
 
 def _reference(resource_type: str, code: str, name: str) -> SearchParameter:
     parameter = search_parameter(resource_type, code)
-    if parameter is None or not can_be_included(parameter):
+    if parameter is None or not holds_references(parameter):
         raise BadRequest(f"'{name}': {resource_type} has no parameter '{code}' that holds references.")
     return parameter

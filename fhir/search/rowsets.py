@@ -1,13 +1,14 @@
-"""What PostgreSQL and SQLite write differently: many numbers as one parameter, and the index to use.
+"""What PostgreSQL and SQLite write differently: many values as one parameter, and the index to use.
 
 The text of a statement stays the same however many numbers there are, and so is prepared once.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from fhir.condition import Condition
 from fhir.rows import ON_POSTGRESQL
+from fhir.tables import array, text_array
 
 
 def among(values: Sequence[int]) -> Condition:
@@ -17,14 +18,24 @@ def among(values: Sequence[int]) -> Condition:
     return Condition("IN (SELECT value FROM json_each(%s))", (json.dumps(values),))
 
 
-def rows_of(name: str, rows: Sequence[tuple[int, ...]]) -> Condition:
-    """A table of these rows, `name` its alias with its columns; its text does not depend on how many there
-    are.
-    """
-    width = name.count(",") + 1
+def among_texts(values: Collection[str]) -> Condition:
+    """A comparison with any of these texts, whose text does not depend on how many there are."""
     if ON_POSTGRESQL:
-        columns = tuple(f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True))
-        return Condition(f"unnest({', '.join(['%s::bigint[]'] * width)}) AS {name}", columns)
+        return Condition("= ANY(%s::text[])", (text_array(values),))
+    return Condition("IN (SELECT value FROM json_each(%s))", (json.dumps(list(values)),))
+
+
+def rows_of(name: str, rows: Sequence[tuple[int | str, ...]]) -> Condition:
+    """A table of these rows, `name` its alias with its columns; its text does not depend on how many there
+    are. There is one row at least, and a column has numbers only or texts only.
+    """
+    if ON_POSTGRESQL:
+        kinds = ["text" if isinstance(value, str) else "bigint" for value in rows[0]]
+        columns = tuple(
+            text_array(map(str, column)) if kind == "text" else array(column)
+            for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
+        )
+        return Condition(f"unnest({', '.join(f'%s::{kind}[]' for kind in kinds)}) AS {name}", columns)
     alias, _, words = name.rstrip(")").partition("(")
     picked = ", ".join(f"value ->> {place} AS {word.strip()}" for place, word in enumerate(words.split(",")))
     return Condition(f"(SELECT {picked} FROM json_each(%s)) {alias}", (json.dumps(rows),))  # noqa: S608

@@ -1,12 +1,12 @@
 """Texts that no index has, read from the resources as they are stored: to sort by identifiers, references and
 the like, of which the index knows digests only.
 
-Slower than an index, and needed by few; so nothing is stored for it. A text counts by its first characters.
+Slower than an index, and needed by few; so nothing is stored for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from django.db import connection
 
@@ -14,6 +14,7 @@ from fhir.condition import Condition
 from fhir.expression_paths import Get, Move, RefersTo, Route, Where
 from fhir.registry import SearchParameter
 from fhir.search.criteria import all_of
+from fhir.search.rowsets import among_texts
 from fhir.search.types.string import PREFIX
 
 _PROPERTIES = {"Identifier": "value", "ContactPoint": "value", "Reference": "reference"}
@@ -26,14 +27,25 @@ def has_texts(parameter: SearchParameter) -> bool:
     return any(True for _ in _readable(parameter))
 
 
+def is_any_of(parameter: SearchParameter, texts: Collection[str]) -> Condition:
+    """The condition that one of the texts of the row `r` is one of these, whole."""
+    parts = [_texts(route) for route in _readable(parameter)]
+    union = " UNION ALL ".join(part.sql for part in parts)
+    chosen = among_texts(texts)
+    return Condition(
+        f"EXISTS (SELECT 1 FROM ({union}) v WHERE v.text {chosen.sql})",  # noqa: S608
+        (*(value for part in parts for value in part.params), *chosen.params),
+    )
+
+
 def extreme(parameter: SearchParameter, pick: str) -> Condition:
-    """The least (`pick` MIN) or greatest (MAX) of a resource's texts as they stand, for the row `r`; NULL
-    where there is none.
+    """The least (`pick` MIN) or greatest (MAX) of the texts of the row `r` as they stand, by their first
+    characters; NULL where there is none.
     """
     parts = [_texts(route) for route in _readable(parameter)]
     union = " UNION ALL ".join(part.sql for part in parts)
     return Condition(
-        f"(SELECT {pick}(v.text) FROM ({union}) v)",  # noqa: S608
+        f"(SELECT {pick}(substr(v.text, 1, {PREFIX})) FROM ({union}) v)",  # noqa: S608
         tuple(value for part in parts for value in part.params),
     )
 
@@ -58,7 +70,7 @@ def _texts(route: Route) -> Condition:
     text = write.text(place, _PROPERTIES.get(route.kind, ""))
     where = all_of(conditions)
     return Condition(
-        f"SELECT substr({text}, 1, {PREFIX}){write.collation} AS text "  # noqa: S608
+        f"SELECT {text}{write.collation} AS text "  # noqa: S608
         f"FROM {', '.join(tables)} WHERE {where.sql}",
         where.params,
     )
