@@ -13,18 +13,26 @@ from django.conf import settings
 from django.utils import timezone
 
 from fhir.access import Rule
-from oauth.catalogue import grantable
+from oauth.catalogue import enabled_column, grantable_of_texts
 from oauth.claims import Authorization, access_token_claims
 from oauth.client_authentication import token_checksum
 from oauth.effective_access import client_rules
 from oauth.models import AccessToken, Application
 from oauth.prepared import Prepared, insert, value
 from oauth.scopes import NamedScope, ResourceScope, Scope, UriScope, parse_scopes, to_text
-from oauth.signing_keys import signer
+from oauth.signing_keys import active_column, signer_among, signers_of
 
 GRANT_TYPE = "client_credentials"
 SECONDS = 300
 _REGISTERED = Prepared(lambda: Application.objects.filter(client_id=value("client_id")).values_list("scope"))
+# The catalogue and the signing keys, asked for together.
+_MOMENT = Prepared(
+    lambda: (
+        Application.objects.filter(client_id=value("client_id"))
+        .annotate(enabled_scopes=enabled_column(), active_keys=active_column())
+        .values_list("enabled_scopes", "active_keys")
+    )
+)
 
 
 class RefusedError(Exception):
@@ -46,14 +54,16 @@ def issue(client: Application, asked: str) -> dict[str, Any]:
     """
     if not client.has_keys or not client.may_use_grant(GRANT_TYPE):
         raise RefusedError("unauthorized_client", "The client is not registered as a backend service.")
-    scope = to_text(_granted(client, asked))
+    enabled_scopes, active_keys = _MOMENT(client_id=client.client_id)[0]
+    scope = to_text(_granted(client, asked, enabled_scopes))
     jti = uuid.uuid4().hex
     claims = access_token_claims(
         Authorization(
             user=None, client_id=client.client_id, scope=scope, launch_context=None, seconds=SECONDS, jti=jti
         )
     )
-    token = signer(settings.ACCESS_TOKEN_ALG).sign(claims, "at+jwt")
+    signer = signer_among(signers_of(active_keys), settings.ACCESS_TOKEN_ALG)
+    token = signer.sign(claims, "at+jwt")
     insert(
         AccessToken,
         application_id=client.pk,
@@ -90,7 +100,7 @@ def is_with_person(scope: Scope) -> bool:
     return not isinstance(scope, ResourceScope) or scope.context != "system"
 
 
-def _granted(client: Application, asked: str) -> tuple[Scope, ...]:
+def _granted(client: Application, asked: str, enabled_scopes: str) -> tuple[Scope, ...]:
     """What of the asked scopes the client is registered for and the catalogue has enabled.
 
     https://hl7.org/fhir/smart-app-launch/STU2.2/backend-services.html#evaluate-requested-access
@@ -102,7 +112,8 @@ def _granted(client: Application, asked: str) -> tuple[Scope, ...]:
         if isinstance(scope, ResourceScope) and not is_without_person(scope):
             raise RefusedError("invalid_scope", f"{scope.text[:100]} has no meaning without a person.")
     # Libraries add launch/patient and the like by themselves: such a scope is not granted, and does no harm.
-    granted = grantable(filter(is_without_person, scopes), parse_scopes(client.scope) or ())
+    own = to_text(filter(is_without_person, scopes))
+    granted = grantable_of_texts(own, client.scope, enabled_scopes)
     if not granted:
         raise RefusedError("invalid_scope", "The client is registered for none of the asked scopes.")
     return granted

@@ -142,11 +142,11 @@ def _check_audience(claims: dict[str, Any]) -> None:
     """The token endpoint's URL, as SMART has it, or the issuer, as RFC 7523's revision wants; no other
     beside it, as that one could use the assertion here.
     """
-    audience = claims.get("aud")
+    audience, ours = claims.get("aud"), audiences()
     if isinstance(audience, list) and len(audience) == 1:
         audience = audience[0]
-    if not isinstance(audience, str) or audience not in audiences():
-        raise BadAssertion(f"aud must be {audiences()[0]} and nothing else.")
+    if not isinstance(audience, str) or audience not in ours:
+        raise BadAssertion(f"aud must be {ours[0]} and nothing else.")
 
 
 def _check_times(claims: dict[str, Any]) -> None:

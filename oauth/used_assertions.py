@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
+from fhir.rows import rows
 from oauth.client_assertion import Assertion
 from oauth.models import Application, ClientAssertionJti
 
@@ -18,7 +19,7 @@ _KEPT_LONGER = timedelta(minutes=1)
 _CLEAN_AT_ONCE = 1000
 _INSERT = (
     "INSERT INTO oauth_clientassertionjti (application_id, digest, expires) VALUES (%s, %s, %s)"
-    " ON CONFLICT DO NOTHING"
+    " ON CONFLICT DO NOTHING RETURNING id"
 )
 _cleaned = 0.0
 
@@ -30,9 +31,7 @@ def use_up(client: Application, assertion: Assertion) -> bool:
     """
     _clean_now_and_then()
     expires = connection.ops.adapt_datetimefield_value(assertion.expires)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [client.pk, assertion.jti_digest, expires])
-        return bool(cursor.rowcount == 1)
+    return bool(rows(_INSERT, [client.pk, assertion.jti_digest, expires]))
 
 
 def clean() -> int:

@@ -1,5 +1,6 @@
 """The form for a client: it explains each field and refuses what `client_metadata` refuses."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -11,6 +12,14 @@ from oauth.models import Application
 _FIELDS = {**TEXTS, "jwks": "client_jwks"}
 _WIDE = forms.TextInput(attrs={"size": 80})
 _ONE_PER_LINE = forms.Textarea(attrs={"rows": 3, "cols": 80})
+
+
+def _legible(key_set: str) -> str:
+    """A key set with one member on each line; as it is where it is no JSON."""
+    try:
+        return json.dumps(json.loads(key_set), indent=2)
+    except ValueError:
+        return key_set
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -120,6 +129,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save; "
             "for an assertion, register the app's public keys below.",
             "software_id": "The developers' own name for the app, the same in every installation.",
+            "access_token_seconds": "Life of an access token in seconds, 300 to 3600; empty: the server's "
+            "default. A token that a backend service gets for itself always lives 300.",
             "introspection": "Which tokens the app may ask about at /oauth/introspect.",
             "status": "Suspending kills every token at once, and going live again revives none.",
         }
@@ -130,6 +141,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         if self.instance.pk is not None:
             self.initial["contacts"] = "\n".join(self.instance.contacts)
             self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)
+            self.initial["client_jwks"] = _legible(self.instance.client_jwks)
 
     def clean_contacts(self) -> list[str]:
         """One address per line."""
