@@ -14,13 +14,15 @@ class OauthConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers."""
         from corsheaders.signals import check_request_enabled
+        from django.contrib.auth.signals import user_logged_in
         from django.contrib.sessions.models import Session
 
         from accounts.models import Proxy, User
-        from oauth import catalogue, cors, lasting_ends, online_sessions, standing
+        from oauth import catalogue, cors, lasting_ends, online_sessions, standing, stored_requests
         from oauth.models import Application
 
         check_request_enabled.connect(cors.is_allowed, dispatch_uid="oauth.cors")
+        user_logged_in.connect(stored_requests.bind, dispatch_uid="oauth.binding")
         post_migrate.connect(catalogue.seed, sender=self, dispatch_uid="oauth.catalogue")
         post_migrate.connect(standing.install, sender=self, dispatch_uid="oauth.standing")
         post_delete.connect(online_sessions.end_online_access, sender=Session, dispatch_uid="oauth.sessions")

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
@@ -47,7 +48,7 @@ def store(
     """Keep a request that passed every rule, and claim its launch. Raises LaunchTakenError."""
     with transaction.atomic():
         stored = AuthorizationRequest.objects.create(
-            session_digest=_digest(session.setdefault(_BINDING, secrets.token_urlsafe(24))),
+            session_digest=_digest(_binding(session)),
             application=client,
             parameters=dict(parameters),
             scope=scope,
@@ -57,6 +58,15 @@ def store(
         if launch is not None and not claim(launch, client.pk, stored.pk):
             raise LaunchTakenError
     return stored
+
+
+def bind(sender: Any, request: HttpRequest, **kwargs: Any) -> None:
+    """Give the session of somebody who signs in its binding; a receiver of `user_logged_in`.
+
+    If the first authorization request did it, several at the same moment would each make one, and all but
+    the last would belong to nobody.
+    """
+    _binding(request.session)
 
 
 def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
@@ -86,6 +96,11 @@ def finish(stored: AuthorizationRequest) -> bool:
     """Close the request; False if that had been done already. One UPDATE decides between two clicks."""
     open_ones = AuthorizationRequest.objects.filter(pk=stored.pk, finished__isnull=True)
     return open_ones.update(finished=timezone.now()) == 1
+
+
+def _binding(session: SessionBase) -> str:
+    """What ties a session and its requests together: 192 random bits that never leave the server."""
+    return str(session.setdefault(_BINDING, secrets.token_urlsafe(24)))
 
 
 def _digest(binding: str) -> str:
