@@ -1,5 +1,9 @@
 """Changing passwords: one's own, and by staff."""
 
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -84,3 +88,26 @@ def test_a_new_person_can_sign_in_with_the_password_that_staff_chose(client: Cli
     assert bob.check_password(NEW)
     assert bob.fhir_user == "Practitioner/bob"
     assert not bob.is_staff
+
+
+def test_a_password_set_by_the_operator_ends_the_tokens_given_before(
+    amy: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: NEW)
+    before = timezone.now()
+    call_command("changepassword", amy.username, stdout=StringIO())
+    amy.refresh_from_db()
+    assert amy.check_password(NEW)
+    assert amy.credentials_reset_at is not None
+    assert amy.credentials_reset_at >= before
+
+
+def test_a_password_that_the_operator_fails_to_set_ends_nothing(
+    amy: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "short")
+    with pytest.raises(CommandError):
+        call_command("changepassword", amy.username, stdout=StringIO(), stderr=StringIO())
+    amy.refresh_from_db()
+    assert amy.check_password(PASSWORD)
+    assert amy.credentials_reset_at is None
