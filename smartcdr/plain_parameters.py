@@ -7,7 +7,8 @@ is for the pages that people use.
 import re
 from collections.abc import Callable, Iterable
 
-from django.core.exceptions import BadRequest
+from django.apps import apps
+from django.core.exceptions import BadRequest, ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 PAGES = ("/accounts/", "/launch/")
@@ -16,6 +17,7 @@ CONSOLE = "/admin/"
 """Here lists come as repeated parameters and texts may be long."""
 LONGEST = 4096
 """Characters of one value; the longest that occurs is a `next` with a path of ours."""
+_LIST = re.compile(rf"{CONSOLE}([a-z_0-9]+)/([a-z_0-9]+)/")
 _YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 NextHandler = Callable[[HttpRequest], HttpResponse]
@@ -31,6 +33,7 @@ def plain_parameters(get_response: NextHandler) -> NextHandler:
             _refuse_nul([request.path])
             _check(request.GET, page=request.path.startswith(PAGES))
             _check(request.POST, page=request.path.startswith(PAGES))
+            _check_selected(request.path, request.POST.getlist("_selected_action"))
         return get_response(request)
 
     return middleware
@@ -46,6 +49,20 @@ def _check(parameters: QueryDict, *, page: bool) -> None:
         # The console's lists fail at a year that Python's calendar has not.
         if name.endswith("__year") and not all(_YEAR.fullmatch(str(value)) for value in values):
             raise BadRequest("A year has four digits.")
+
+
+def _check_selected(path: str, keys: Iterable[str]) -> None:
+    """The console's lists take the keys of selected rows as they come, and fail at one that cannot be any."""
+    if not (listed := _LIST.fullmatch(path)):
+        return
+    try:
+        field = apps.get_model(listed[1], listed[2])._meta.pk
+        for key in keys:
+            field.clean(key, None)
+    except LookupError:
+        return
+    except ValidationError as error:
+        raise BadRequest("A selected row cannot exist.") from error
 
 
 def _refuse_nul(values: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from oauth.models import Scope
 from tests.oauth.flow import make_client, make_user
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +48,21 @@ def test_no_query_makes_a_list_of_the_console_fail(console: Client, address: str
 @pytest.mark.parametrize("page", ["change", "history", "delete"])
 def test_no_key_makes_a_page_of_the_console_fail(console: Client, address: str, key: str, page: str) -> None:
     assert console.get(f"{address}{key}/{page}/").status_code in (302, 400, 403, 404)
+
+
+@pytest.mark.parametrize("address", [*LISTS, "/admin/auth/group/", "/admin/oauth/scope/"])
+@pytest.mark.parametrize("key", ["x", "", "9" * 30, "1.5", "\N{ARABIC-INDIC DIGIT ONE}x"])
+def test_no_selected_row_makes_a_list_of_the_console_fail(console: Client, address: str, key: str) -> None:
+    form = {"action": "delete_selected", "_selected_action": key, "index": "0"}
+    assert console.post(address, form).status_code == 400
+
+
+def test_selected_rows_of_the_console_can_still_be_deleted(console: Client) -> None:
+    scope = Scope.objects.create(pattern="patient/Basic.rs")
+    form = {"action": "delete_selected", "_selected_action": str(scope.pk), "post": "yes"}
+    assert console.post("/admin/oauth/scope/", form).status_code == 302
+    assert not Scope.objects.filter(pk=scope.pk).exists()
+    assert console.post("/admin/nowhere/nothing/", form).status_code == 404
 
 
 @pytest.mark.parametrize("fhir_user", ["Patient/p1", "Practitioner/d1"])
