@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fhir import store
 from fhir.access import EVERYTHING, Access, Rule
 from fhir.exchange import Request
-from fhir.interactions.search import search
+from fhir.interactions.search import search, search_system
 
 
 def put(*resources: dict[str, Any]) -> None:
@@ -48,6 +48,14 @@ def bundle(url: str, access: Access = EVERYTHING, **prefer: str) -> dict[str, An
     found: dict[str, Any] = json.loads(answer.text)
     assert found["resourceType"] == "Bundle"
     assert found["type"] == "searchset"
+    return found
+
+
+def bundle_at_base(url: str, access: Access = EVERYTHING, **prefer: str) -> dict[str, Any]:
+    """The searchset that answers "?query" at the FHIR base, or a link of another one."""
+    answer = search_system(Request(access, query=urlsplit(url).query, prefer=prefer))
+    assert answer.status == 200
+    found: dict[str, Any] = json.loads(answer.text)
     return found
 
 

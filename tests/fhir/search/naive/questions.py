@@ -57,6 +57,18 @@ class Asker:
             self.question(resource_type, 2) for _ in range(self.chance.choice((1, 1, 2, 2, 3)))
         ]
 
+    def common_query(self) -> tuple[list[str], list[Question]]:
+        """Some types, and one or two questions about parameters that all of them have."""
+        types = self.chance.sample(list(PARAMETERS), self.chance.choice((1, 2, 2, 3, 5)))
+        kinds = [PARAMETERS[name] for name in types]
+        codes = [
+            code
+            for code, (kind, _) in kinds[0].items()
+            if code != "_lastUpdated" and all(code in each and each[code][0] == kind for each in kinds)
+        ]
+        chosen = [self.chance.choice(codes) for _ in range(self.chance.choice((1, 1, 2)))]
+        return types, [self._of_kind(self.chance.choice(types), code) for code in chosen]
+
     def question(self, resource_type: str, depth: int) -> Question:
         """A parameter with modifiers and values; up to `depth` references followed before it."""
         if depth and self.chance.random() < 0.15 and resource_type in _CHAINS:
