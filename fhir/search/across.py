@@ -21,6 +21,9 @@ from fhir.search.query import ELSEWHERE, RESULT, Query, SortKey, pairs, read, un
 TYPE = "_type"
 """The parameter that names the types: https://hl7.org/fhir/R4/search.html#type"""
 
+MOST_QUESTIONS = 2_000
+"""How many parameters may be asked of how many types: so many for all of them together."""
+
 Pair = tuple[str, str]
 
 
@@ -36,6 +39,10 @@ def parse_at_base(access: Access, text: str) -> Query:
     names = _named(asked)
     types = _within_reach(access, names) if names else _all_within_reach(access)
     there = [pair for pair in asked if pair[0] != TYPE]
+    if len(there) * len(types) > MOST_QUESTIONS:
+        raise BadRequest(
+            "So many parameters cannot be asked of so many types: name fewer with '_type'.", code="too-costly"
+        )
     said = {pair: sentence for pair in there if (sentence := _not_common(types, *pair))}
     first, *others = (_read(each, [pair for pair in there if pair not in said]) for each in types)
     return replace(

@@ -10,8 +10,6 @@ from fhir.search.modifiers import is_supported
 
 LARGEST_VALUE = 200
 """How many values one parameter may have."""
-LONGEST_VALUE = 20_000
-"""How many characters all values of one parameter may have together."""
 LONGEST_CHAIN = 6
 """How many references a chain may follow."""
 MOST_WAYS = 300
@@ -40,8 +38,6 @@ def _parse(resource_type: str, name: str, value: str, depth: int) -> Part | None
     parameter = search_parameter(resource_type, code)
     if parameter is None or not is_supported(parameter):
         return None
-    if len(value) > LONGEST_VALUE:
-        raise BadRequest(f"'{name}' has more than {LONGEST_VALUE} characters.", code="too-costly")
     values = tuple(split(value, ","))
     if len(values) > LARGEST_VALUE:
         raise BadRequest(f"'{name}' has more than {LARGEST_VALUE} values.", code="too-costly")

@@ -22,6 +22,10 @@ Total = Literal["none", "accurate", "estimate"]
 
 LARGEST_QUERY = 200
 """How many parameters a query may have."""
+LONGEST_QUERY = 1_000_000
+LONGEST_NAME = 1_000
+LONGEST_VALUE = 20_000
+"""How many characters a query may have, the name of a parameter with its modifier or chain, and its value."""
 MOST_SORT_KEYS = 10
 """How many keys one order may have."""
 
@@ -118,8 +122,10 @@ def read(resource_type: str, asked: Iterable[tuple[str, str]]) -> Query:
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:
     """Yield the parameters of a query string: name, with modifier, and value. Raises BadRequest for what is
-    no text, and for too many.
+    no text, for too many, and for any that is longer than anybody needs.
     """
+    if len(text) > LONGEST_QUERY:
+        raise BadRequest(f"The query has more than {LONGEST_QUERY} characters.", code="too-costly")
     try:
         found = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=LARGEST_QUERY)
     except UnicodeDecodeError as error:
@@ -129,6 +135,11 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
     for name, value in found:
         if "\x00" in name or "\x00" in value:
             raise BadRequest("The query contains the character NUL.")
+        if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
+            raise BadRequest(
+                f"'{name[:64]}' has more than {LONGEST_NAME} characters, or {LONGEST_VALUE} in its value.",
+                code="too-costly",
+            )
         yield name, value
 
 

@@ -53,14 +53,32 @@ def test_a_long_value_is_cut_in_one_go() -> None:
     assert split("a" * 4_000_000, ",") == ["a" * 4_000_000]
 
 
-@pytest.mark.parametrize("value", ["a" * 20_001, "a," * 20_000])
-def test_a_value_of_unusual_length_is_refused(value: str) -> None:
-    form = f"name={value}".encode()
-    response = everyone().send(
-        "POST", "Patient/_search", form, content_type="application/x-www-form-urlencoded"
-    )
+@pytest.mark.parametrize("place", ["Patient/_search", "_search"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        f"name={'a' * 20_001}",
+        f"name={'a,' * 20_000}",
+        f"_elements={'a,' * 20_000}",
+        f"_sort={'_id,' * 20_000}",
+        f"{'x' * 1001}=1",
+        f"_id={'%41' * 400_000}",
+        "&" * 1_000_001,
+        "&".join(["_id=x"] * 201),
+    ],
+    ids=lambda form: form[:9],
+)
+def test_a_query_of_unusual_length_is_refused(place: str, form: str) -> None:
+    response = everyone().send("POST", place, form.encode(), content_type="application/x-www-form-urlencoded")
     assert response.status_code == 400
     assert response.json()["issue"][0]["code"] == "too-costly"
+
+
+@pytest.mark.parametrize(("query", "status"), [("_id=x", 200), ("&".join(["_id=x"] * 100), 400)])
+def test_a_hundred_parameters_are_not_asked_of_all_types(query: str, status: int) -> None:
+    response = everyone().get(f"?{query}")
+    assert response.status_code == status
+    assert everyone().get(f"?_type=Patient,Observation&{query}").status_code == 200
 
 
 @pytest.mark.parametrize(
