@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from fhir.indexing import IndexRows
 from fhir.registry import RESOURCE_TYPES
@@ -20,7 +21,7 @@ TYPE_NUMBERS = {name: number for number, name in enumerate(RESOURCE_TYPES)}
 """The number of each type in Compartment.type."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table: its columns, in the database's order and with their PostgreSQL types, and how many of them,
     from the left, are its key."""
@@ -29,22 +30,22 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     key: int
 
-    @property
+    @cached_property
     def names(self) -> str:
         """The columns, joined by commas."""
         return ", ".join(name for name, _ in self.columns)
 
-    @property
+    @cached_property
     def has_texts(self) -> bool:
         """Whether any column is of type text."""
         return any(kind == "text" for _, kind in self.columns)
 
-    @property
+    @cached_property
     def by_row(self) -> str:
         """A PostgreSQL set of rows from one placeholder, for what `row_array` returns."""
         return f"unnest(%s::{self.name}[])"
 
-    @property
+    @cached_property
     def by_column(self) -> str:
         """A PostgreSQL set of rows from one placeholder for each column, for what `column_arrays` returns."""
         return f"unnest({', '.join(f'%s::{kind}[]' for _, kind in self.columns)})"

@@ -5,7 +5,8 @@ https://hl7.org/fhir/R4/bundle.html#searchset
 """
 
 from collections.abc import Iterable, Sequence
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus
 
 from django.conf import settings
 
@@ -32,8 +33,11 @@ def searchset(
     if total is not None:
         parts.append(f',"total":{total}')
     parts.append(f',"link":[{_links(query, cursor)}]')
-    entries = [_entry(hit, _text(hit, query), "match") for hit in matches]
-    entries += [_entry(hit, hit.text, "include") for hit in others]
+    base, cuts = settings.FHIR_BASE, bool(query.subset)
+    entries = [
+        _entry(base, hit, cut(hit.text, query.subset) if cuts else hit.text, "match") for hit in matches
+    ]
+    entries += [_entry(base, hit, hit.text, "include") for hit in others]
     issues = tuple(said)
     if issues:
         entries.append(f'{{"resource":{serialise(outcome(issues)).decode()},"search":{{"mode":"outcome"}}}}')
@@ -43,13 +47,8 @@ def searchset(
     return "".join(parts)
 
 
-def _text(hit: Hit, query: Query) -> str:
-    return cut(hit.text, query.subset) if query.subset else hit.text
-
-
-def _entry(hit: Hit, text: str, mode: str) -> str:
-    url = f"{settings.FHIR_BASE}/{hit.type}/{hit.fhir_id}"
-    return f'{{"fullUrl":"{url}","resource":{text},"search":{{"mode":"{mode}"}}}}'
+def _entry(base: str, hit: Hit, text: str, mode: str) -> str:
+    return f'{{"fullUrl":"{base}/{hit.type}/{hit.fhir_id}","resource":{text},"search":{{"mode":"{mode}"}}}}'
 
 
 def _links(query: Query, cursor: str) -> str:
@@ -57,15 +56,21 @@ def _links(query: Query, cursor: str) -> str:
     order.
     """
     place = f"{settings.FHIR_BASE}/{query.place}" if query.place else settings.FHIR_BASE
-    asked = urlencode(query.used, safe=":,|$/-")
+    asked = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query.used)
     links = [_link("self", place, asked, query.cursor)]
     if cursor:
         links.append(_link("next", place, asked, cursor))
     return ",".join(links)
 
 
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """As in a query string; most names and many values come again and again."""
+    return quote_plus(text, safe=":,|$/-")
+
+
 def _link(relation: str, place: str, asked: str, cursor: str) -> str:
     """A link as JSON. Nothing in an encoded URL needs an escape there; a cursor is one that was sent."""
-    parts = [part for part in (asked, urlencode({"_cursor": cursor}) if cursor else "") if part]
+    parts = [part for part in (asked, f"_cursor={quote_plus(cursor)}" if cursor else "") if part]
     url = f"{place}?{'&'.join(parts)}" if parts else place
     return f'{{"relation":"{relation}","url":"{url}"}}'
