@@ -72,7 +72,7 @@ def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
 
     Raises BadMetadata with every fault, and then leaves the Application alone.
     """
-    found = list(shape_faults(metadata))
+    found = [*shape_faults(metadata), *status_faults(application.status, metadata.get("status"))]
     if found:
         raise BadMetadata(found)
     values = {field: metadata[name] for name, field in TEXTS.items() if name in metadata}
@@ -154,6 +154,13 @@ def shape_faults(metadata: Mapping[str, Any]) -> Iterator[str]:
                 yield "jwks: must be a JWK Set, an object."
         else:
             yield f"{name}: is not a known member of client metadata."
+
+
+def status_faults(before: str, wanted: object) -> Iterator[str]:
+    """What is wrong with a change of status, by the one before; None wants no change."""
+    retired = Application.Status.RETIRED
+    if before == retired and wanted not in (None, retired):
+        yield "status: a retired client stays retired; register it anew under another client_id."
 
 
 def faults(application: Application) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from oauth.client_metadata import FOR_PEOPLE, GRANT_TYPES, TEXTS, faults, settle
+from oauth.client_metadata import FOR_PEOPLE, GRANT_TYPES, TEXTS, faults, settle, status_faults
 from oauth.models import Application
 
 # Field of the form for each name that a fault can begin with.
@@ -142,6 +142,13 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.initial["contacts"] = "\n".join(self.instance.contacts)
             self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)
             self.initial["client_jwks"] = _legible(self.instance.client_jwks)
+
+    def clean_status(self) -> str:
+        """Whatever is chosen, but nothing brings a retired client back."""
+        status = str(self.cleaned_data["status"])
+        for fault in status_faults(self.initial.get("status", ""), status):
+            raise forms.ValidationError(fault.partition(": ")[2])
+        return status
 
     def clean_contacts(self) -> list[str]:
         """One address per line."""

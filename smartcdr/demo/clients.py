@@ -100,6 +100,9 @@ def _nightly_export(public_key: Json) -> Json:
 
 
 def _keep(metadata: Json) -> Application:
+    # Nothing else brings a retired client back; the demonstration begins anew with each run.
+    retired = Application.objects.filter(client_id=metadata["client_id"], status=Application.Status.RETIRED)
+    retired.update(status=Application.Status.SUSPENDED)
     application = Application.objects.filter(client_id=metadata["client_id"]).first() or Application()
     fill(application, metadata).save()
     return application

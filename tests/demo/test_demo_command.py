@@ -157,6 +157,17 @@ def test_a_lost_secret_is_replaced_and_opens_nothing_any_more(tmp_path: Path) ->
     assert verify(report, new)
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
+def test_an_app_that_somebody_retired_is_put_back(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo.json")
+    for application in Application.objects.all():
+        application.status = Application.Status.RETIRED
+        application.save()
+    prepare(tmp_path / "demo.json")
+    assert set(Application.objects.values_list("status", flat=True)) == {"live"}
+
+
 def proves_itself(service: Json) -> bool:
     """Whether the private key in the file is one of the registered."""
     known = {"kid": service["kid"], "alg": service["alg"]}

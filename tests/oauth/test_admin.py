@@ -185,6 +185,17 @@ def test_a_changed_client_keeps_what_the_form_shows(staff: Client) -> None:
     assert changed.grant_types == ["authorization_code", "refresh_token"]
 
 
+def test_a_retired_client_never_comes_back_by_the_form(staff: Client) -> None:
+    staff.post("/admin/oauth/application/add/", FORM)
+    Application.objects.update(status="retired")
+    url = f"/admin/oauth/application/{Application.objects.get().pk}/change/"
+    for status in ("live", "draft", "suspended"):
+        page = staff.post(url, {**FORM, "status": status})
+        assert "stays retired" in page.context["adminform"].form.errors["status"][0]
+    assert staff.post(url, {**FORM, "status": "retired", "publisher": "Other"}).status_code == 302
+    assert Application.objects.get().status == "retired"
+
+
 def test_a_new_client_is_offered_the_catalogues_scopes(staff: Client) -> None:
     page = staff.get("/admin/oauth/application/add/")
     assert "patient/*.rs" in page.context["adminform"].form.initial["scope"]

@@ -141,6 +141,15 @@ def test_a_redirect_uri_is_https_or_a_native_apps_own(uri: str, application_type
         assert any(fault.startswith("redirect_uris:") for fault in faults_of(**metadata))
 
 
+@pytest.mark.parametrize("status", ["draft", "live", "suspended"])
+def test_a_retired_client_never_comes_back(status: str) -> None:
+    application = fill(Application(), {**GOOD, "status": "retired"})
+    with pytest.raises(BadMetadata, match="stays retired"):
+        fill(application, {"status": status})
+    assert application.status == "retired"
+    assert fill(application, {"status": "retired", "publisher": "Other"}).publisher == "Other"
+
+
 SERVICE: dict[str, Any] = {
     "client_name": "Nightly export",
     "application_type": "backend",
