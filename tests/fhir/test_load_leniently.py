@@ -45,12 +45,26 @@ GRAVE: list[dict[str, Any]] = [
 
 
 def _load(folder: Path, *options: str) -> str:
-    err = StringIO()
+    return _both(folder, *options)[1]
+
+
+def _both(folder: Path, *options: str) -> tuple[str, str]:
+    """The summary, and what is complained about."""
+    out, err = StringIO(), StringIO()
     try:
-        call_command("load_fhir", folder, *options, stdout=StringIO(), stderr=err)
+        call_command("load_fhir", folder, *options, stdout=out, stderr=err)
     except CommandError as error:
         err.write(str(error))
-    return err.getvalue()
+    return out.getvalue(), err.getvalue()
+
+
+def test_the_summary_counts_what_is_loaded_with_a_warning(tmp_path: Path) -> None:
+    for resource in TOLERABLE.values():
+        (tmp_path / f"{resource['id']}.json").write_text(json.dumps(resource))
+    summary, told = _both(tmp_path, "--lenient")
+    assert "4 accepted with a warning" in summary
+    assert told.count("accepted with a warning") == 4
+    assert "accepted with a warning" not in _both(tmp_path)[0]
 
 
 @pytest.mark.parametrize("element", TOLERABLE)

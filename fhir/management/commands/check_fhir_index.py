@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from fhir.collecting import collecting_seldom
 from fhir.elements import is_resource_type
 from fhir.index_check import Counts, Difference, check
 from fhir.index_check.scanning import total
@@ -61,12 +62,13 @@ class Command(BaseCommand):
                 self.stdout.write(f"{difference.kind}: {difference.address} in {difference.where}{done}")
 
         whole, begun = total(types), time.monotonic()
-        counts = check(
-            types,
-            mend=options["repair"],
-            report=report,
-            progress=lambda counts: self._draw(counts.resources, max(whole, counts.resources)),
-        )
+        with collecting_seldom():
+            counts = check(
+                types,
+                mend=options["repair"],
+                report=report,
+                progress=lambda counts: self._draw(counts.resources, max(whole, counts.resources)),
+            )
         if shown > options["show"]:
             self.stdout.write(f"… and {shown - options['show']:,} more")
         self._summarise(counts, time.monotonic() - begun)

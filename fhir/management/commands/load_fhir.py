@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from fhir.collecting import collecting_seldom
 from fhir.loading import REFUSED, Loader, Remark, Tally, files
 
 OUTCOMES = ("created", "updated", "unchanged", "deleted", REFUSED)
 WIDTH = 30
 SHOWN = 10
-
-
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """A bundle is hundreds of thousands of objects without cycles; looking for cycles takes a fifth of the
-    time."""
-    usual = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 class Command(BaseCommand):
@@ -80,7 +63,7 @@ class Command(BaseCommand):
             progress=progress,
         )
         begun = time.monotonic()
-        with _collecting_seldom():
+        with collecting_seldom():
             for path in found:
                 loader.load(path)
                 done += 1
@@ -117,6 +100,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{tally.total:,} resources from {count} files in {seconds:.1f} s ({rate:,.0f} per second)"
         )
+        if tally.warnings:
+            self.stdout.write(f"{len(tally.warnings):,} accepted with a warning")
         for word, remarks in (("accepted with a warning", tally.warnings), ("refused", tally.refusals)):
             for remark in remarks:
                 self._tell(word, remark)
