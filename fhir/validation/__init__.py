@@ -20,12 +20,14 @@ from fhir.validation.keywords import KEYWORDS
 from fhir.validation.messages import issues
 from fhir.validation.nested import nested
 from fhir.validation.primitives import FORMATS
+from fhir.validation.sample import samples
 from fhir.validation.schema import r4_schema
 
 __all__ = ["MAX_ISSUES", "TOLERABLE", "Issue", "prepare", "validate"]
 
 MAX_ISSUES = 100
 """How many issues are said of one resource at most."""
+_SHOWN = 64
 
 TOLERABLE: frozenset[str] = frozenset({"required", "code-invalid", "business-rule", "invariant"})
 """The codes of issues that leave every element that is there in the shape of its type: something is missing,
@@ -74,7 +76,8 @@ def _name(resource: Any, expected_type: str | None) -> list[Issue] | None:
     if name is None:
         return [Issue("error", "required", "resourceType is required.", "resourceType")]
     if not isinstance(name, str) or not is_resource_type(name):
-        return [Issue("error", "structure", f"{name!r} is no resource type of FHIR R4.", "resourceType")]
+        shown = repr(name)[:_SHOWN]
+        return [Issue("error", "structure", f"{shown} is no resource type of FHIR R4.", "resourceType")]
     if expected_type is not None and name != expected_type:
         return [
             Issue("error", "invalid", f"This is a {name}, where a {expected_type} belongs.", "resourceType")
@@ -86,7 +89,11 @@ def _within(resource: dict[str, Any], place: str) -> Iterator[Issue]:
     """Return what is wrong with a resource at a place, and with the resources within it."""
     kind = resource["resourceType"]
     if not _is_valid({kind: resource}):
-        for error in _validator().iter_errors({kind: _plain(resource)}):
+        wrong_part = next((part for part in samples(resource) if not _is_valid({kind: part})), None)
+        if wrong_part is None:
+            yield Issue("error", "structure", f"{place} is wrong, and too large to say where.", place)
+            return
+        for error in _validator().iter_errors({kind: _plain(wrong_part)}):
             yield from issues(error, place)
     for where, inner in nested(resource):
         here = place + where

@@ -58,7 +58,7 @@ class _Place:
         self.element, self.kind = _find(self.kind, step.removeprefix("_"))
         if step.startswith("_"):
             self.kind = "Element"
-        self.expression += f".{self.element.name if self.element else step}"
+        self.expression += f".{self.element.name if self.element else step[:_SHOWN]}"
 
 
 def _find(context: str, name: str) -> tuple[Element | None, str]:
@@ -77,7 +77,7 @@ def issues(error: ValidationError, base: str) -> Iterator[Issue]:
     place = _Place(base, str(error.instance_path[0]), error.instance_path[1:])
     if isinstance(error.kind, ValidationErrorKind.AdditionalProperties):
         for name in error.kind.unexpected:
-            yield Issue("error", "structure", _unknown(place, name), f"{place.expression}.{name}")
+            yield Issue("error", "structure", _unknown(place, name), f"{place.expression}.{name[:_SHOWN]}")
         return
     if isinstance(error.kind, ValidationErrorKind.Required):
         yield _missing(place, error.kind.property)
@@ -117,8 +117,8 @@ def _unknown(place: _Place, name: str) -> str:
         forms = ", ".join(form for form, _ in choice.properties()[:4])
         return f"{owner} has no property {name!r}: write it with its type, such as {forms}."
     if name.startswith("_"):
-        return f"{owner} has no primitive element {name[1:]!r} that {name!r} could belong to."
-    return f"{owner} has no element {name!r}."
+        return f"{owner} has no primitive element {_show(name[1:])} that {_show(name)} could belong to."
+    return f"{owner} has no element {_show(name)}."
 
 
 def _missing(place: _Place, name: str) -> Issue:

@@ -12,7 +12,9 @@ import pytest
 
 from fhir import jsontext
 from fhir.jsontext import JsonTextError
+from fhir.outcome import Issue
 from fhir.search.escapes import split
+from fhir.validation import validate
 from tests.fhir.callers import everyone
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +119,37 @@ def test_codes_that_pair_with_ever_more_values_are_refused() -> None:
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
     assert caller.send("POST", "", bundle).status_code == 422
     assert caller.send("POST", "Observation/$validate?mode=create", coded(1000)).status_code == 200
+
+
+WRONG = [
+    ("a million wrong elements", {"name": [1] * 1_000_000}, "Patient.name[0]"),
+    ("behind many good ones", {"name": [{"text": "x"}] * 100_000 + [1]}, "Patient"),
+    ("a million wrong properties", {f"x{number}": 1 for number in range(200_000)}, "Patient"),
+    ("a name of a million letters", {"x" * 1_000_000: 1}, "Patient.x"),
+    ("a deep name", {"name": [{"x" * 1_000_000: {"y": [None]}}]}, "Patient.name[0].x"),
+    (
+        "a type of a million letters",
+        {"contained": [{"resourceType": "x" * 1_000_000}]},
+        "Patient.contained[0]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "place"), WRONG, ids=[row[0] for row in WRONG])
+def test_what_is_wrong_with_a_large_resource_is_soon_told(name: str, content: Any, place: str) -> None:
+    issues = validate({"resourceType": "Patient", **content})
+    assert issues
+    assert str(issues[0].expression).startswith(place)
+    assert len("".join(f"{issue.diagnostics}{issue.expression}" for issue in issues)) < 100_000
+
+
+def test_of_a_large_resource_lists_are_cut_alike() -> None:
+    name = {"given": ["A"] * 5_000, "_given": [None] * 5_000, "family": "B"}
+    assert validate({"resourceType": "Patient", "name": [name] * 5, "active": "yes"}) == [
+        Issue(
+            "error",
+            "value",
+            "Patient.active: 'yes' is no boolean; it must be true or false, without quotes.",
+            "Patient.active",
+        )
+    ]
