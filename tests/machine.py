@@ -51,8 +51,8 @@ def chromium() -> str | None:
 
 def corpus() -> Path | None:
     """The directory of published example data, None when the variable names none."""
-    named = Path(os.environ.get(CORPUS_VARIABLE) or "/nonexistent")
-    return named if named.is_dir() else None
+    named = os.environ.get(CORPUS_VARIABLE)
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 def on_postgres() -> bool:
