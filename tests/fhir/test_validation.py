@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from fhir import jsontext
+from fhir.elements import RESOURCE_TYPES, children
 from fhir.outcome import Issue
 from fhir.validation import MAX_ISSUES, validate
-from fhir.validation.second_opinion import second_opinion
+from fhir.validation.second_opinion import DIFFERENT_IN_R4B, second_opinion
 
 OBSERVATION: dict[str, Any] = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 
@@ -281,3 +282,54 @@ def test_the_second_opinion_finds_faults_of_structure() -> None:
 def test_the_second_opinion_says_where_it_has_none(resource: dict[str, Any]) -> None:
     issue = _only(second_opinion(resource))
     assert (issue.severity, issue.code) == ("information", "not-supported")
+
+
+WITHOUT_MODEL = sorted(
+    name
+    for name in RESOURCE_TYPES
+    if name not in DIFFERENT_IN_R4B
+    and any(issue.code == "not-supported" for issue in second_opinion({"resourceType": name}))
+)
+
+
+def test_the_types_without_a_model_are_the_eighteen_that_r4b_no_longer_has() -> None:
+    assert len(WITHOUT_MODEL) == 18
+    assert sum(name.startswith("MedicinalProduct") for name in WITHOUT_MODEL) == 10
+    assert sum(name.startswith("Substance") for name in WITHOUT_MODEL) == 6
+    assert {"EffectEvidenceSynthesis", "RiskEvidenceSynthesis"} < set(WITHOUT_MODEL)
+
+
+@pytest.mark.parametrize("name", [*WITHOUT_MODEL, *sorted(DIFFERENT_IN_R4B)])
+def test_a_type_without_a_model_is_held_against_r4_like_any_other(name: str) -> None:
+    mandatory = {f"{name}.{each.name}" for each in children(name).values() if each.min}
+    wrong = {"nothing": 1, "language": "", "text": {"status": "x", "div": "<div/>"}, "contained": []}
+    found = {issue.expression: issue.code for issue in validate({"resourceType": name, **wrong})}
+    assert found == {
+        f"{name}.nothing": "structure",
+        f"{name}.language": "value",
+        f"{name}.text.status": "code-invalid",
+        f"{name}.contained": "structure",
+        **dict.fromkeys(mandatory, "required"),
+    }
+    holder = {"resourceType": "Patient", "contained": [{"resourceType": name, "nothing": 1}]}
+    assert "Patient.contained[0].nothing" in {issue.expression for issue in validate(holder)}
+
+
+def test_the_second_opinion_is_that_of_r4_and_not_of_a_later_version() -> None:
+    visit = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
+    assert validate(visit) == second_opinion(visit) == []
+    asked = {"resourceType": "MedicationRequest", "status": "active", "intent": "order"}
+    asked |= {"medicationCodeableConcept": {"text": "x"}, "subject": {"display": "x"}}
+    assert validate(asked) == second_opinion(asked) == []
+
+
+def test_the_second_opinion_alone_would_let_much_through() -> None:
+    for lax in (
+        {"gender": "xx"},
+        {"active": "true"},
+        {"maritalStatus": {}},
+        {"generalPractitioner": [{"reference": "Patient/1"}]},
+    ):
+        patient = {"resourceType": "Patient", **lax}
+        assert second_opinion(patient) == []
+        assert [issue.refuses for issue in validate(patient)] == [True]
