@@ -61,7 +61,13 @@ def _texts(route: Route) -> Condition:
     """The SELECT of the texts that a route leads to, in the column `text`."""
     write = _Postgres() if connection.vendor == "postgresql" else _SQLite()
     place, tables, conditions = write.start, ["fhir_resource t"], [Condition("t.id = r.id")]
-    for number, move in enumerate(route.moves):
+    moves = route.moves
+    if route.single:
+        # Where there can be one value only, the way there is one step.
+        names = [move.name for move in moves if isinstance(move, Get)]
+        tables.append(write.only(names))
+        place, moves = "e", tuple(move for move in moves if not isinstance(move, Get))
+    for number, move in enumerate(moves):
         if isinstance(move, Get):
             tables.append(write.each(place, move.name, f"e{number}"))
             place = f"e{number}"
@@ -96,12 +102,18 @@ class _Postgres:
     start = "t"
     collation = ' COLLATE "C"'
 
+    def only(self, names: list[str]) -> str:
+        """A table `e` of the one value that these properties lead to."""
+        path = ",".join(names)
+        return f"LATERAL (SELECT t.text::json #> '{{{path}}}' AS value OFFSET 0) e"
+
     def each(self, place: str, name: str, alias: str) -> str:
         """A table of the value, or of each of the values, of a property."""
-        value = f"({self._whole(place)} -> '{name}')"
+        # OFFSET 0: else what is named three times is also worked out three times.
         return (
-            f"json_array_elements(CASE json_typeof({value}) WHEN 'array' THEN {value} "
-            f"ELSE json_build_array({value}) END) {alias}(value)"
+            f"LATERAL (SELECT {self._whole(place)} -> '{name}' AS found OFFSET 0) {alias}f, "
+            f"json_array_elements(CASE json_typeof({alias}f.found) WHEN 'array' THEN {alias}f.found "
+            f"ELSE json_build_array({alias}f.found) END) {alias}(value)"
         )
 
     def text(self, place: str, name: str) -> str:
@@ -117,6 +129,10 @@ class _SQLite:
 
     start = "t"
     collation = ""
+
+    def only(self, names: list[str]) -> str:
+        """A table `e` of the one value that these properties lead to."""
+        return f"json_each(json_array(json(t.text -> '$.{'.'.join(names)}'))) e"
 
     def each(self, place: str, name: str, alias: str) -> str:
         """A table of the value, or of each of the values, of a property."""
