@@ -13,8 +13,9 @@ django_application = get_wsgi_application()
 # Django must be set up before these.
 from fhir import validation  # noqa: E402
 from fhir.front import straight_to_api  # noqa: E402
+from oauth.front import straight_to_endpoints  # noqa: E402
 
-application = framed(straight_to_api(django_application))
+application = framed(straight_to_api(straight_to_endpoints(django_application)))
 
 # What every request needs is made before the first one, and then left out of garbage collections: they would
 # walk through these hundred thousands of objects again and again (a parsed bundle of 7 MB takes half as long
