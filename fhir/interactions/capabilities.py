@@ -40,6 +40,16 @@ _OF_SYSTEM = {
     ("base", "GET"): ("search-system",),
 }
 _DATE = "2026-11-22"
+# Parameters that R4 describes and gives no definition: https://hl7.org/fhir/R4/search.html#all
+_SPECIAL = (
+    {"name": "_list", "type": "special", "documentation": "The id of a List whose items are wanted."},
+    {
+        "name": "_has",
+        "type": "special",
+        "documentation": "_has:Type:reference:parameter: what others, of which something is asked, point at.",
+    },
+)
+_TYPE = {"name": "_type", "type": "special", "documentation": "The types that are searched, by commas."}
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
@@ -69,6 +79,7 @@ def capabilities(request: Request) -> Answer:
                     if place in _mounted()
                     for code in codes
                 ],
+                "searchParam": [*_of_all_types(), *_SPECIAL, _TYPE],
                 **_operations(""),
             }
         ],
@@ -134,13 +145,25 @@ def _resource(resource_type: str) -> dict[str, Any]:
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *includes] if includes else [],
         "searchRevInclude": list(_pointing_at(resource_type)),
-        "searchParam": [
-            {"name": each.code, "definition": each.url, "type": each.type} for each in parameters
-        ],
+        "searchParam": [*map(_named, parameters), *_SPECIAL],
         **_operations(resource_type),
     }
     # FHIR's JSON has no empty lists.
     return {name: value for name, value in statement.items() if value != []}
+
+
+def _named(parameter: SearchParameter) -> dict[str, str]:
+    return {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+
+
+@cache
+def _of_all_types() -> tuple[dict[str, str], ...]:
+    """What a search at the base can ask of every type. https://hl7.org/fhir/R4/search.html#all"""
+    first, *others = RESOURCE_TYPES
+    common = {each.code for each in _supported(first)}.intersection(
+        *({each.code for each in _supported(name)} for name in others)
+    )
+    return tuple(_named(each) for each in _supported(first) if each.code in common)
 
 
 def _supported(resource_type: str) -> list[SearchParameter]:

@@ -13,13 +13,15 @@ from fhir.interactions.capabilities import capabilities
 from fhir.operations import definitions
 from fhir.outcome import FhirError
 from fhir.registry import RESOURCE_TYPES
+from fhir.search.query import parse
 from fhir.validation import validate
-from tests.fhir.callers import Caller
+from tests.fhir.callers import Caller, everyone
 from tests.fhir.search.shelf import bundle
 
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 URIS = {"authorize": "https://example.org/authorize", "token": "https://example.org/token"}
 VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "x", "uri": "urn:x"}
+SPECIAL = {"_list": "_list=x", "_has": "_has:Provenance:target:_id=x"}
 
 
 def endpoints() -> dict[str, str]:
@@ -82,9 +84,8 @@ def test_every_parameter_that_is_named_can_be_searched_by(
     assert len(named) > 10
     for each in named:
         if each["type"] != "composite":
-            found = bundle(
-                f"{resource_type}?{each['name']}={VALUES.get(each['type'], 'x')}", handling="strict"
-            )
+            asked = SPECIAL.get(each["name"], f"{each['name']}={VALUES.get(each['type'], 'x')}")
+            found = bundle(f"{resource_type}?{asked}", handling="strict")
             assert found["total"] == 0
 
 
@@ -96,6 +97,78 @@ def test_no_parameter_is_kept_quiet(statement: dict[str, Any]) -> None:
         with pytest.raises(FhirError):
             bundle(f"Patient?{code}=x", handling="strict")
     assert {"_id", "_lastUpdated", "_tag", "_profile", "_security", "name", "general-practitioner"} <= named
+
+
+def names(said: dict[str, Any]) -> set[str]:
+    """The search parameters that are named."""
+    return {each["name"] for each in said["searchParam"]}
+
+
+def understood(resource_type: str, name: str) -> bool:
+    """Whether a search takes a parameter of this name into account."""
+    query = "_has:Provenance:target:_id=x" if name == "_has" else f"{name}:missing=true"
+    if name in ("_id", "_list", "_lastUpdated"):
+        query = f"{name}=2020"
+    try:
+        asked = parse(resource_type, query, strict=True).asked
+    except FhirError as error:
+        if "no search parameter" not in error.diagnostics:
+            raise
+        return False
+    return bool(asked)
+
+
+def test_the_parameters_that_are_named_are_all_that_a_search_of_each_type_knows(
+    statement: dict[str, Any],
+) -> None:
+    said = by_type(statement)
+    every = {name for each in said.values() for name in names(each)}
+    every |= {"_text", "_content", "_query", "_filter", "_type", "near", "phonetic", "nonsense"}
+    for resource_type, each in said.items():
+        assert {name for name in every if understood(resource_type, name)} == names(each), resource_type
+
+
+def test_the_includes_that_are_named_are_all_that_a_search_of_each_type_can_add(
+    statement: dict[str, Any],
+) -> None:
+    said = by_type(statement)
+    for resource_type, each in said.items():
+        own = {f"{resource_type}:{name}" for name in names(each)}
+        taken = {value for value in own if includes(resource_type, "_include", value)}
+        assert taken == set(each.get("searchInclude", ())) - {"*"}, resource_type
+        assert ("*" in each.get("searchInclude", ())) == bool(taken)
+    pairs = {f"{kind}:{name}" for kind, each in said.items() for name in names(each)}
+    leading = {value for value in pairs if includes("Patient", "_revinclude", value)}
+    assert leading == {value for each in said.values() for value in each.get("searchRevInclude", ())}
+    assert "QuestionnaireResponse:questionnaire" in said["Questionnaire"]["searchRevInclude"]
+    assert "QuestionnaireResponse:questionnaire" in said["QuestionnaireResponse"]["searchInclude"]
+    assert "Library:depends-on" not in said["Patient"]["searchRevInclude"]
+
+
+def includes(resource_type: str, name: str, value: str) -> bool:
+    """Whether a search of a type takes this value of `_include` or `_revinclude`."""
+    try:
+        return bool(parse(resource_type, f"{name}={value}", strict=False).includes)
+    except FhirError:
+        return False
+
+
+@pytest.mark.django_db
+def test_the_parameters_of_the_system_are_those_that_a_search_at_the_base_takes(
+    statement: dict[str, Any],
+) -> None:
+    rest = statement["rest"][0]
+    named = names(rest)
+    assert {"_id", "_lastUpdated", "_tag", "_profile", "_security", "_source", "_list", "_has"} < named
+    every = {name for each in by_type(statement).values() for name in names(each)} | {"_type", "_text"}
+    values = {
+        "_has": "_has:Provenance:target:_id=x",
+        "_type": "_type=Patient",
+        "_lastUpdated": "_lastUpdated=2020",
+    }
+    for name in every:
+        answer = everyone().get(f"?{values.get(name, f'{name}=x')}&_count=0", Prefer="handling=strict")
+        assert (answer.status_code == 200) == (name in named), name
 
 
 @pytest.mark.django_db
