@@ -11,7 +11,7 @@ from fhir.elements import RESOURCE_TYPES
 from fhir.negotiation import wants_pretty
 from fhir.operations import OPERATIONS
 from fhir.outcome import BadRequest, NotAcceptable
-from fhir.registry import search_parameters
+from fhir.registry import SearchParameter, search_parameters
 from fhir.search.include_values import parse_include
 from tests.fhir.callers import Caller
 
@@ -79,11 +79,19 @@ def test_what_can_be_included_in_reverse_is_told_and_nothing_else(statement: dic
     pointing: dict[str, set[str]] = {name: set() for name in RESOURCE_TYPES}
     for source in RESOURCE_TYPES:
         for code, parameter in search_parameters(source).items():
-            for target in parameter.targets if _includes(source, code) else ():
+            for target in _found_by(parameter) if _includes(source, code) else ():
                 pointing[target].add(f"{source}:{code}")
     assert {
         name: set(said.get("searchRevInclude", ())) for name, said in _types(statement).items()
     } == pointing
+
+
+def _found_by(parameter: SearchParameter) -> set[str]:
+    """The types that its values can lead to: a canonical URL to what has one, with a version."""
+    if "Reference" in parameter.element_types:
+        return set(parameter.targets)
+    named = {name for name in RESOURCE_TYPES if {"url", "version"} <= set(search_parameters(name))}
+    return named & set(parameter.targets or RESOURCE_TYPES)
 
 
 def _includes(name: str, code: str) -> bool:
