@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, search_parameter
-from fhir.search.criteria import Part
+from fhir.search.criteria import Asked, Part
 from fhir.search.include_values import Include, parse_include
 from fhir.search.modifiers import is_supported
 from fhir.search.parts import parse_part
@@ -22,6 +22,8 @@ Total = Literal["none", "accurate", "estimate"]
 
 LARGEST_QUERY = 200
 """How many parameters a query may have."""
+MOST_CHAINS = 20
+"""How many chains, `_has` and lists a query may have: each is a search of its own."""
 LONGEST_QUERY = 1_000_000
 LONGEST_NAME = 1_000
 LONGEST_VALUE = 20_000
@@ -113,6 +115,8 @@ def read(resource_type: str, asked: Iterable[tuple[str, str]]) -> Query:
     query = Query(resource_type)
     for name, value in asked:
         query = _take(query, name, value)
+    if sum(not isinstance(part, Asked) for part in query.asked) > MOST_CHAINS:
+        raise BadRequest(f"A query may have {MOST_CHAINS} chains at most.", code="too-costly")
     if query.subset.summary == "text" and query.includes:
         raise BadRequest("'_summary=text' does not go with '_include' or '_revinclude'.")
     if query.subset.summary and query.subset.elements:

@@ -83,6 +83,14 @@ def test_a_hundred_parameters_are_not_asked_of_all_types(query: str, status: int
     assert everyone().get(f"?_type=Patient,Observation&{query}").status_code == 200
 
 
+@pytest.mark.parametrize(("number", "status"), [(20, 200), (21, 400)])
+@pytest.mark.parametrize("chain", ["_has:Observation:subject:code=x", "organization.name=x", "_list=x"])
+def test_a_query_has_a_number_of_chains_that_a_database_can_plan(
+    chain: str, number: int, status: int
+) -> None:
+    assert everyone().get(f"Patient?{'&'.join([chain] * number)}").status_code == status
+
+
 @pytest.mark.parametrize(
     ("chain", "status"),
     [
