@@ -94,7 +94,7 @@ def test_every_method_works_and_is_answered_in_the_order_of_the_request(
 
 @TRANSACTION
 def test_a_transaction_deletes_then_creates_then_updates_then_looks(api: Caller, people: None) -> None:
-    number = {"identifier": [{"system": "urn:x", "value": "1"}]}
+    number: dict[str, Any] = {"identifier": [{"system": "urn:x", "value": "1"}]}
     api.send("PUT", KEPT, _person(KEPT, **number))
     response = _send(
         api,

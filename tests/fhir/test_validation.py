@@ -316,20 +316,21 @@ def test_a_type_without_a_model_is_held_against_r4_like_any_other(name: str) -> 
 
 
 def test_the_second_opinion_is_that_of_r4_and_not_of_a_later_version() -> None:
-    visit = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
+    visit: dict[str, Any] = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
     assert validate(visit) == second_opinion(visit) == []
-    asked = {"resourceType": "MedicationRequest", "status": "active", "intent": "order"}
+    asked: dict[str, Any] = {"resourceType": "MedicationRequest", "status": "active", "intent": "order"}
     asked |= {"medicationCodeableConcept": {"text": "x"}, "subject": {"display": "x"}}
     assert validate(asked) == second_opinion(asked) == []
 
 
 def test_the_second_opinion_alone_would_let_much_through() -> None:
-    for lax in (
+    passed: list[dict[str, Any]] = [
         {"gender": "xx"},
         {"active": "true"},
         {"maritalStatus": {}},
         {"generalPractitioner": [{"reference": "Patient/1"}]},
-    ):
+    ]
+    for lax in passed:
         patient = {"resourceType": "Patient", **lax}
         assert second_opinion(patient) == []
         assert [issue.refuses for issue in validate(patient)] == [True]
