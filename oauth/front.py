@@ -35,7 +35,8 @@ def straight_to_endpoints(common_way: Wsgi) -> Wsgi:
             return common_way(environ, start_response)
         request = WSGIRequest(environ)
         try:
-            response: Any = secured.process_response(request, view(request))
+            response: Any = view(request)
+            secured.process_response(request, response)
         finally:
             _give_up_a_failed_connection()
         patch_vary_headers(response, ("origin",))

@@ -186,7 +186,7 @@ def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:
 
 def _record(grant: Grant, token: dict[str, Any], jti: str, now: datetime) -> None:
     """Store digests of the tokens in `token`, with everything that they rest on copied from their code."""
-    shared = {
+    shared: dict[str, Any] = {
         "user_id": grant.user_id,
         "application_id": grant.application_id,
         "launch_context_id": grant.launch_context_id,
