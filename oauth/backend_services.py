@@ -18,7 +18,7 @@ from oauth.claims import Authorization, access_token_claims
 from oauth.client_authentication import token_checksum
 from oauth.effective_access import client_rules
 from oauth.models import AccessToken, Application
-from oauth.prepared import Prepared, insert, value
+from oauth.prepared import Prepared, insert_at_leisure, value
 from oauth.scopes import NamedScope, ResourceScope, Scope, UriScope, parse_scopes, to_text
 from oauth.signing_keys import active_column, signer_among, signers_of
 
@@ -64,7 +64,8 @@ def issue(client: Application, asked: str) -> dict[str, Any]:
     )
     signer = signer_among(signers_of(active_keys), settings.ACCESS_TOKEN_ALG)
     token = signer.sign(claims, "at+jwt")
-    insert(
+    # A token whose row got lost is refused, and the service asks for another: no need to wait for the disk.
+    insert_at_leisure(
         AccessToken,
         application_id=client.pk,
         jti=jti,

@@ -5,7 +5,9 @@ from typing import Any
 import jwt
 import pytest
 from django.conf import settings as site
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from fhir.models import Resource
 from oauth.authentication import access_for
@@ -334,3 +336,18 @@ def test_two_tokens_of_one_service_live_beside_each_other(service: Service) -> N
     assert first != second
     for headers in (first, second):
         assert Api(headers).get("Patient").status_code == 200
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_only_the_tokens_own_row_is_written_without_waiting_for_the_disk() -> None:
+    service = make_service()
+    with CaptureQueriesContext(connection) as asked:
+        assert service.ask_token().status_code == 200
+    writes = [query["sql"] for query in asked if "INSERT" in query["sql"]]
+    assert ["synchronous_commit" in sql for sql in writes] == [False, True]
+    assert "oauth_clientassertionjti" in writes[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+    assert AccessToken.objects.count() == 1
