@@ -89,8 +89,11 @@ def _index_differences(changes: list[Change]) -> tuple[Rows, Rows]:
         for (table, rows), (_, old) in zip(after, before, strict=True):
             # Compared by key and content, since two rows may differ in a column outside the key.
             is_now, was = first_of_each_key(table, rows), first_of_each_key(table, old)
+            new = [row for key, row in is_now.items() if was.get(key) != row]
             removed[table].extend(row for key, row in was.items() if is_now.get(key) != row)
-            added[table].extend(row for key, row in is_now.items() if was.get(key) != row)
+            # A row that the old text does not account for would stand in the way of every write.
+            removed[table].extend(new)
+            added[table].extend(new)
     return removed, added
 
 

@@ -227,6 +227,21 @@ def test_an_unreadable_text_is_found_and_its_rows_are_left_alone(text: str) -> N
     assert everything() == before
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_surplus_row_does_not_stand_in_the_way_of_a_write(name: str) -> None:
+    """The row that the next version will have is there already, and differs beside its key."""
+    table = BY_NAME[name]
+    changes = observation(
+        "new", "ben", effectiveDateTime="2022-03-01", valueQuantity={"value": 7, "unit": "g"}
+    )
+    put(changes)
+    (row,) = [row for row in sorted(rows(table)) if row[3] == number("Observation/new")][:1]
+    put(observation("new", "ann"))
+    insert(table, row)
+    put(changes)
+    assert run()[1] == []
+
+
 def test_a_whole_index_is_built_anew_from_the_texts() -> None:
     before = everything()
     for name in NAMES:
