@@ -80,15 +80,28 @@ def prepare_patch(request: Request, operations: list[Operation], current: Curren
     if READING.intersection(each.name for each in operations) and not shows(request, before.rows):
         raise Forbidden("'test', 'copy' and 'move' tell of the content, which the token may not read.")
     try:
+        change = _draft(request, operations, before)
+    except Unprocessable as error:
+        if shows(request, before.rows):
+            raise
+        # Which operation fails, and what then is wrong, would tell of content piece by piece.
+        raise Unprocessable(
+            "The patch cannot be carried out, or what it leaves breaks a rule. No more is said, since the "
+            "token may not read the resource."
+        ) from error
+    if not check_change(request, "u", change, before):
+        raise unknown(request)
+    return change
+
+
+def _draft(request: Request, operations: list[Operation], before: Current) -> Change:
+    try:
         resource = patched(jsontext.parse(before.text.encode()), operations, settings.FHIR_MAX_BODY_BYTES)
     except PatchError as error:
         raise _refusal(error) from error
     check(resource, request.type)
     check_id(request, resource.get("id"))
-    change = draft(request.type, request.id, "PATCH", resource, before)
-    if not check_change(request, "u", change, before):
-        raise unknown(request)
-    return change
+    return draft(request.type, request.id, "PATCH", resource, before)
 
 
 def _reached(request: Request, current: Current | None) -> Current:

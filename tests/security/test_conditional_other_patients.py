@@ -194,6 +194,41 @@ def test_a_patch_of_another_patients_data_says_that_there_is_nothing(foreign: st
     assert everyone().get(foreign)["ETag"] == 'W/"1"'
 
 
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [{"op": "remove", "path": "/note/0"}, {"op": "remove", "path": "/issued"}],
+        [{"op": "remove", "path": "/issued"}],
+        [{"op": "add", "path": "/contained/0/resourceType", "value": "Observation"}],
+        [{"op": "add", "path": "/valueString", "value": "x"}],
+        [{"op": "replace", "path": "/status", "value": "no such status"}],
+    ],
+)
+def test_why_a_patch_fails_tells_nothing_of_what_cannot_be_read(operations: list[dict[str, Any]]) -> None:
+    contained = {
+        "resourceType": "Practitioner",
+        "id": "c",
+        "name": [{"family": "secret"}],
+        "gender": "female",
+    }
+    more = {"contained": [contained], "valueInteger": 1, "performer": [{"reference": "#c"}]}
+    own = everyone().create(observation("a") | more)
+    bare = {name: own[name] for name in ("resourceType", "status", "code", "subject", "performer")}
+    other = everyone().create(bare | {"performer": [{"display": "x"}]})
+    answers = set()
+    for made in (own, other):
+        response = for_patients("a", letters="u").send(
+            "PATCH", f"Observation/{made['id']}", operations, content_type=JSON_PATCH
+        )
+        answers.add((response.status_code, response.content) if response.status_code != 200 else 200)
+    assert len(answers - {200}) == 1
+    told = for_patients("a", letters="ru").send(
+        "PATCH", f"Observation/{own['id']}", operations, content_type=JSON_PATCH
+    )
+    assert told.status_code == 422
+    assert (422, told.content) not in answers
+
+
 def test_a_patch_moves_nothing_between_records(foreign: str) -> None:
     own = everyone().create(observation("a"))
     place = f"Observation/{own['id']}"
