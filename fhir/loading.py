@@ -19,6 +19,7 @@ from fhir.interactions.transaction import writer
 from fhir.loading_entries import entries_of
 from fhir.outcome import FhirError, Issue, Unprocessable
 from fhir.validation import MAX_ISSUES, TOLERABLE, validate
+from fhir.validation.sample import is_small
 from fhir.validation.second_opinion import second_opinion
 
 CHUNK = 200
@@ -176,9 +177,10 @@ class Loader:
                 yield entry
 
     def _tolerate(self, resource: dict[str, Any], resource_type: str) -> None:
-        """Raise Unprocessable for what cannot be stored, and for so many faults that not all are told."""
+        """Raise Unprocessable for what cannot be stored, and for faults of which not all are told."""
         found = validate(resource, expected_type=resource_type)
-        if len(found) == MAX_ISSUES or not all(map(_tolerable, found)):
+        told = len(found) < MAX_ISSUES and all(map(_tolerable, found))
+        if found and not (told and is_small(resource)):
             raise Unprocessable.because(found)
 
     def _warn(self, place: str, entry: Entry) -> None:

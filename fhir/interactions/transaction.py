@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,9 +17,7 @@ from fhir.interactions.entry_changes import LETTERS, change_of
 from fhir.outcome import BadRequest, FhirError, Unprocessable
 from fhir.references import Link, LinkFinder, relinked
 from fhir.store import Change, Current
-from fhir.validation.references import foresees
-
-_POSITIONS = re.compile(r"\[\d+\]")
+from fhir.validation.references import foresees_at
 
 Look = Callable[[Request], Answer]
 Locked = dict[tuple[str, str], Current]
@@ -206,10 +203,9 @@ def _put(plan: Plan, entry: Entry, found: list[Link], meant: dict[str, str]) -> 
 
 def _hold_to_foreseen(link: Link, address: str) -> None:
     """Raise Unprocessable where R4 does not foresee a reference to the type of this address."""
-    path = _POSITIONS.sub("", link.path).removesuffix(".reference")
     named = address.partition("/")[0]
-    if not foresees(path, named):
-        text = f"R4 does not foresee a {named} at {path}."
+    if not foresees_at(link.path, named):
+        text = f"R4 does not foresee a {named} at {link.path}."
         raise Unprocessable(text, code="business-rule", expression=link.path)
 
 

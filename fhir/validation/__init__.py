@@ -16,6 +16,7 @@ import jsonschema_rs
 from fhir.elements import is_resource_type
 from fhir.jsontext import Number
 from fhir.outcome import Issue
+from fhir.validation.contained import unforeseen
 from fhir.validation.keywords import KEYWORDS
 from fhir.validation.messages import issues
 from fhir.validation.nested import nested
@@ -95,6 +96,7 @@ def _within(resource: dict[str, Any], place: str) -> Iterator[Issue]:
             return
         for error in _validator().iter_errors({kind: _plain(wrong_part)}):
             yield from issues(error, place)
+    yield from unforeseen(resource, place)
     for where, inner in nested(resource):
         here = place + where
         if not isinstance(inner, dict):

@@ -67,6 +67,15 @@ def is_further(path: str, value: str) -> bool:
     return bool(types) and re.fullmatch(f"{_local(types)}|{_remote(types)}", value) is not None
 
 
+_POSITIONS = re.compile(r"\[\d+\]")
+
+
+def foresees_at(expression: str, resource_type: str) -> bool:
+    """Return whether the reference whose text stands at this place, such as
+    `Observation.performer[0].reference`, may name this type."""
+    return foresees(_POSITIONS.sub("", expression).removesuffix(".reference"), resource_type)
+
+
 @cache
 def foresees(path: str, resource_type: str) -> bool:
     """Return whether the element with this path, such as `Observation.subject`, may name this type.

@@ -32,6 +32,15 @@ def samples(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
             return
 
 
+def is_small(resource: dict[str, Any]) -> bool:
+    """Whether all that is wrong with a resource is told, and not only what is wrong with a part of it."""
+    try:
+        _cut(resource, None, [MOST_VALUES])
+    except _TooLarge:
+        return False
+    return True
+
+
 def _cut(value: Any, length: int | None, left: list[int]) -> Any:
     """A copy with lists of this length at most; `left` is how many values may still come."""
     left[0] -= 1

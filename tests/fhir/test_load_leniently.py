@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from fhir.models import Resource
 from fhir.validation import MAX_ISSUES
+from fhir.validation.sample import MOST_VALUES
 from tests.fhir.published import zipped
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,7 @@ GRAVE: list[dict[str, Any]] = [
     {"resourceType": "Patient", "managingOrganization": {"reference": "nowhere"}},
     {"resourceType": "Patient", "contained": [{"id": "x"}]},
     {"resourceType": "Patient", "name": [{"use": "x"}] * MAX_ISSUES, "birthDate": "then"},
+    {"resourceType": "Patient", "gender": "x", "name": [*[{"text": "A"}] * MOST_VALUES, {"nothing": 1}]},
 ]
 
 

@@ -132,6 +132,23 @@ def test_every_further_target_is_of_a_place_and_a_type_that_there_is() -> None:
         assert set(types) <= set(RESOURCE_TYPES) - set(found.targets)
 
 
+def test_a_reference_to_a_contained_resource_names_a_type_that_is_foreseen() -> None:
+    contained = [{"resourceType": "Practitioner", "id": "d"}, {"resourceType": "Patient", "id": "p"}]
+    good = OBSERVATION | {"contained": contained, "subject": {"reference": "#p"}}
+    assert validate(good | {"performer": [{"reference": "#d"}], "focus": [{"reference": "#d"}]}) == []
+    issue = _only(
+        validate(
+            good | {"performer": [{"reference": "#p"}, {"reference": "#d"}], "device": {"reference": "#d"}}
+        )
+    )
+    assert (issue.code, issue.expression) == ("business-rule", "Observation.device.reference")
+    entry = {"resource": good | {"subject": {"reference": "#d"}}}
+    issue = _only(validate({"resourceType": "Bundle", "type": "collection", "entry": [entry]}))
+    assert issue.expression == "Bundle.entry[0].resource.subject.reference"
+    for odd in ("x", [5], [{"id": "p"}], [{"resourceType": 5, "id": "p"}]):
+        assert validate(OBSERVATION | {"contained": odd, "subject": {"reference": "#p"}})
+
+
 PATIENT, PRACTITIONER = "0b3e1f6e-3c1b-4a0e-9f3a-2f8f9c1d2e3f", "7c1f0f52-62a5-4f5d-8d70-3a0c1f1f6b11"
 
 
