@@ -1,4 +1,4 @@
-"""The published JavaScript library openid-client as an app that signs assertions: with people, and without."""
+"""The published JavaScript library openid-client as an app that signs assertions, with people and without."""
 
 import json
 import os
