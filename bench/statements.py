@@ -3,8 +3,8 @@
 FILE holds rows as JSON: [{"name", "requests", "reads"}]; each gets `counts` (statements for each request)
 and, if it only reads, `milliseconds` (all statements of a request together) and, from PostgreSQL, `pages`
 (how many it looked at, which no other work on the machine disturbs) and `plan`, of the request with most.
-The requests go through the product in this process, whose cursors are watched; BEGIN and COMMIT are no
-statements here. What was asked is asked again on the same connection, as often as makes PostgreSQL prepare
+The requests go through the product in this process, where Django tells of each statement; BEGIN and COMMIT
+are none here. What was asked is asked again on the same connection, as often as makes PostgreSQL prepare
 it, and the quickest time counts: it is the least disturbed one.
 """
 
@@ -14,14 +14,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from django.db import connection
-from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smartcdr.settings")
 
@@ -53,32 +50,15 @@ def main(file: Path) -> None:
 
 
 def _statements(application: Any, request: bytes) -> list[Statement]:
-    with _watched() as found:
+    found: list[Statement] = []
+
+    def noting(execute: Callable[..., Any], query: str, params: Any, many: bool, context: Json) -> Any:
+        found.append((query, params))
+        return execute(query, params, many, context)
+
+    with connection.execute_wrapper(noting):
         _answer(application, request)
     return found
-
-
-@contextmanager
-def _watched() -> Iterator[list[Statement]]:
-    """The statements that are executed meanwhile, by whichever way."""
-    found: list[Statement] = []
-    kinds: tuple[Any, ...] = (psycopg.Cursor, SQLiteCursorWrapper)
-    originals = [kind.execute for kind in kinds]
-    for kind in kinds:
-        kind.execute = _noting(kind.execute, found)
-    try:
-        yield found
-    finally:
-        for kind, original in zip(kinds, originals, strict=True):
-            kind.execute = original
-
-
-def _noting(execute: Callable[..., Any], found: list[Statement]) -> Callable[..., Any]:
-    def noting(cursor: Any, query: Any, params: Any = None, **more: Any) -> Any:
-        found.append((str(query), params))
-        return execute(cursor, query, params, **more)
-
-    return noting
 
 
 def _answer(application: Any, request: bytes) -> None:

@@ -4,7 +4,11 @@ import datetime as dt
 
 import pytest
 
+from fhir.condition import Condition
 from fhir.outcome import BadRequest
+from fhir.search.criteria import Asked
+from fhir.search.plain import plain
+from fhir.search.query import parse
 from fhir.search.types.date import EARLIEST, LATEST, DateError, span
 from tests.fhir.search.shelf import bundle, lab, matches, patient, put
 
@@ -162,6 +166,17 @@ def test_last_updated_is_compared_too(db: None) -> None:
     assert matches("Observation?_lastUpdated=lt2020-01-01") == set()
     assert matches("Observation?code=4548-4&_lastUpdated=gt2020-01-01") == {"a"}
     assert matches("Observation?code=4548-4&_lastUpdated=lt2020-01-01,gt2020-01-02") == {"a"}
+
+
+def test_a_database_that_plans_for_any_value_knows_when_a_change_is_asked_for() -> None:
+    """Among a million resources the difference is a second."""
+    [asked] = parse("Patient", "_lastUpdated=gt2026-01-01,lt2020", strict=True).asked
+    assert isinstance(asked, Asked)
+    home = plain(asked).home
+    assert home == Condition(
+        f"({{home}}.last_updated > {micros('2026-01-02T00:00:00+00:00') - 1} "
+        f"OR {{home}}.last_updated < {micros('2020-01-01T00:00:00+00:00')})"
+    )
 
 
 @pytest.mark.parametrize("value", ["x", "xx2020", "2020-13-01", "gt", "2020-01-01,"])
