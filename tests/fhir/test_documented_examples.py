@@ -12,19 +12,20 @@ from django.conf import settings as site
 
 from tests.fhir.callers import Caller
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "api"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = DOCS / "api"
 BASE = "https://cdr.example.org/fhir"
 ELLIPSIS = "…"
 _BLOCK = re.compile(r"^```http\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def _pages() -> list[str]:
-    return sorted(page.stem for page in PAGES.glob("*.md"))
+    """The pages about the API, as paths below docs."""
+    return ["operations.md", "search.md", *sorted(f"api/{page.name}" for page in PAGES.glob("*.md"))]
 
 
 def _blocks(page: str) -> list[str]:
-    text = (PAGES / f"{page}.md").read_text(encoding="utf-8").replace(BASE, site.FHIR_BASE)
-    return _BLOCK.findall(text)
+    return _BLOCK.findall((DOCS / page).read_text(encoding="utf-8").replace(BASE, site.FHIR_BASE))
 
 
 def _parts(block: str) -> tuple[str, dict[str, str], str]:
@@ -76,9 +77,10 @@ def test_the_examples_of_a_page_are_what_happens(api: Caller, name: str) -> None
 
 def test_the_index_names_every_page_and_every_page_has_an_example() -> None:
     index = (PAGES / "README.md").read_text(encoding="utf-8")
-    for page in set(_pages()) - {"README"}:
-        assert f"({page}.md)" in index, page
-        assert _blocks(page), page
+    for page in set(_pages()) - {"api/README.md"}:
+        link = page.removeprefix("api/") if page.startswith("api/") else f"../{page}"
+        assert f"({link})" in index, page
+        assert _blocks(page) or page == "search.md", page
     for link in re.findall(r"\]\((?!http)([^)#]+)", index):
         assert (PAGES / link).exists(), link
 
