@@ -1,6 +1,7 @@
 """Reference parameters: what a resource points at. https://hl7.org/fhir/R4/search.html#reference"""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -26,9 +27,14 @@ def own_address(text: str) -> str | None:
     A version suffix is dropped. None for everything else: fragments, URNs, other servers, conditional
     references.
     """
-    base = f"{settings.FHIR_BASE}/"
-    if text.startswith(base):
-        text = text[len(base) :]
+    return _own_address(text, settings.FHIR_BASE)
+
+
+@lru_cache(maxsize=8192)
+def _own_address(text: str, base: str) -> str | None:
+    """`own_address`, remembered: many resources in a row refer to the same patient, encounter and
+    practitioner."""
+    text = text.removeprefix(f"{base}/")
     resource_type, slash, rest = text.partition("/")
     fhir_id, _, version = rest.partition("/")
     if not slash or not fhir_id or not is_resource_type(resource_type):
@@ -42,7 +48,12 @@ def target_key(text: str) -> int:
     """Return the digest that a reference's target is indexed by: of "Type/id" if it is here, else of the
     text.
     """
-    return digest(own_address(text) or text)
+    return _target_key(text, settings.FHIR_BASE)
+
+
+@lru_cache(maxsize=8192)
+def _target_key(text: str, base: str) -> int:
+    return digest(_own_address(text, base) or text)
 
 
 def index(parameter_hash: int, found: list[Found]) -> set[ReferenceRow]:
