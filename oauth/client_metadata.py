@@ -174,6 +174,10 @@ def faults(application: Application) -> Iterator[str]:
     for name, allowed in CHOICES.items():
         if getattr(application, name) not in allowed:
             yield f"{name}: must be one of {', '.join(allowed)}."
+    for name, field in TEXTS.items():
+        longest = Application._meta.get_field(field).max_length
+        if longest is not None and len(getattr(application, field)) > longest:
+            yield f"{name}: must not be longer than {longest} characters."
     for name in WEB_URLS:
         if fault := web_url_fault(getattr(application, TEXTS[name])):
             yield f"{name}: {fault}"

@@ -141,6 +141,28 @@ def test_a_redirect_uri_is_https_or_a_native_apps_own(uri: str, application_type
         assert any(fault.startswith("redirect_uris:") for fault in faults_of(**metadata))
 
 
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [
+        ("client_name", 255),
+        ("publisher", 255),
+        ("software_id", 255),
+        ("logo_uri", 200),
+        ("launch_url", 500),
+        ("jwks_uri", 500),
+    ],
+)
+def test_what_the_tables_cannot_hold_is_refused_by_name(name: str, longest: int) -> None:
+    is_url = name.endswith(("_uri", "_url"))
+    text = ("https://app.example.org/" if is_url else "").ljust(longest + 1, "x")
+    signing = {"application_type": "web", "token_endpoint_auth_method": "private_key_jwt"}
+    base = {**GOOD, **(signing if name == "jwks_uri" else {})}
+    fill(Application(), {**base, name: text[:longest]}).clean_fields(exclude=["user"])
+    with pytest.raises(BadMetadata) as bad:
+        fill(Application(), {**base, name: text})
+    assert bad.value.faults == [f"{name}: must not be longer than {longest} characters."]
+
+
 @pytest.mark.parametrize("status", ["draft", "live", "suspended"])
 def test_a_retired_client_never_comes_back(status: str) -> None:
     application = fill(Application(), {**GOOD, "status": "retired"})
