@@ -82,6 +82,14 @@ def test_demo_json_has_two_users_of_each_kind_and_every_client(tmp_path: Path) -
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("local")
+def test_the_server_finds_the_folder_of_collected_files(settings: Settings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path / "var" / "static"
+    prepare(tmp_path / "demo.json")
+    assert settings.STATIC_ROOT.is_dir()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("local")
 def test_demo_json_is_for_its_owner_alone(tmp_path: Path) -> None:
     prepare(tmp_path / "demo.json")
     assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600

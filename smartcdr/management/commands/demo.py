@@ -54,6 +54,8 @@ class Command(BaseCommand):
         """Bring database, keys, data, people and apps to where they should be; returns the apps."""
         call_command("migrate", interactive=False, verbosity=0)
         call_command("ensure_signing_key", verbosity=0, stdout=self.stderr)
+        # Pages take their style from the sources here, but the server complains where nothing was collected.
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         self.stdout.write("Loading the demonstration's patients ...")
         self.stdout.flush()
         self.stdout.write(f"  {load()}")
