@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.demo_site import ROOT
 
 PROCESSES = 2
 RUNNING = "smartcdr_bench_running"
+"""What the copies are called, with the process's number behind it."""
 Environment = dict[str, str]
 
 
@@ -80,16 +82,19 @@ def on_postgres(server_url: str, wanted: Amount, environment: Environment) -> It
             with psycopg.connect(_at(server_url, name), autocommit=True) as own:
                 own.execute("VACUUM (ANALYZE, FREEZE)")
             _tell(connection, name, told)
-        _drop(connection, RUNNING)
+        _drop_left_over(connection)
+        copy = f"{RUNNING}_{os.getpid()}"
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(RUNNING), sql.Identifier(name)
+                sql.Identifier(copy), sql.Identifier(name)
             )
         )
         try:
-            yield Filled(_at(server_url, RUNNING), **told)
+            # Being connected keeps others from taking it for left over.
+            with psycopg.connect(_at(server_url, copy), autocommit=True):
+                yield Filled(_at(server_url, copy), **told)
         finally:
-            _drop(connection, RUNNING)
+            _drop(connection, copy)
 
 
 @contextlib.contextmanager
@@ -146,6 +151,16 @@ def _tell(connection: psycopg.Connection[Any], name: str, told: dict[str, Any]) 
     connection.execute(
         sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(json.dumps(told)))
     )
+
+
+def _drop_left_over(connection: psycopg.Connection[Any]) -> None:
+    """Drop the copies of runs that were killed."""
+    copies = connection.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (RUNNING,)
+    ).fetchall()
+    for (name,) in copies:
+        with contextlib.suppress(psycopg.errors.ObjectInUse):
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:

@@ -22,8 +22,9 @@ from bench.rounds import in_rounds
 from bench.rows.floors import floors
 from bench.rows.reading import Reading
 from bench.rows.row import Row
-from bench.rows.tokens import introspection, refresh
+from bench.rows.tokens import by_assertion, introspection, refresh
 from bench.rows.writing import Writing
+from bench.services import Service
 from bench.serving import exporting, serving
 from bench.storage import room
 from bench.synthetic.record import record
@@ -94,7 +95,12 @@ def _rows(
     return wide, (
         floors(facts, stored),
         reading,
-        [refresh(app, narrow), writing.create(), writing.transaction(bundles)],
+        [
+            refresh(app, narrow),
+            *(by_assertion(Service(site, environment, alg)) for alg in ("RS384", "ES384")),
+            writing.create(),
+            writing.transaction(bundles),
+        ],
     )
 
 
@@ -130,6 +136,7 @@ def _statements(file: Path, rows: list[Row], environment: Environment) -> list[d
             "reads": not row.writes,
         }
         for row in rows
+        if row.examples
     ]
     file.write_text(json.dumps(told))
     command = [sys.executable, "-m", "bench.statements", str(file)]

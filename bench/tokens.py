@@ -31,6 +31,21 @@ class Token:
     refresh_token: str
 
 
+def register(metadata: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Register a client as an operator would; returns its client_id, and client_secret if it has one."""
+    command = [sys.executable, "manage.py", "register_client", "-"]
+    done = subprocess.run(
+        command,
+        input=json.dumps(metadata).encode(),
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    registered: dict[str, str] = json.loads(done.stdout)
+    return registered
+
+
 class App:
     """A confidential client; `basic` is its Authorization header."""
 
@@ -42,16 +57,7 @@ class App:
             "redirect_uris": [CALLBACK],
             "scope": f"{CLINICIAN_SCOPE} {PATIENT_SCOPE}",
         }
-        command = [sys.executable, "manage.py", "register_client", "-"]
-        done = subprocess.run(
-            command,
-            input=json.dumps(metadata).encode(),
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-        registered = json.loads(done.stdout)
+        registered = register(metadata, environment)
         self.site, self.client_id = site, registered["client_id"]
         self._login = (registered["client_id"], registered["client_secret"])
         self.basic = "Basic " + base64.b64encode(":".join(self._login).encode()).decode()

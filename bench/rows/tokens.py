@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from bench.load import CONNECTIONS, Exchange
-from bench.rows.row import Row, examples, http, shared
+from bench.rows.row import DIFFERENT, Row, examples, http, shared
+from bench.services import Service, ahead, is_granted
 from bench.tokens import App, Token
 
 FORM = "application/x-www-form-urlencoded"
@@ -27,6 +28,19 @@ def refresh(app: App, tokens: list[Token]) -> Row:
 
     requests = examples([family.exchange() for family in counted])
     return Row("token by refresh", sources, _is_refreshed, 0.12, answered, writes=True, examples=requests)
+
+
+def by_assertion(service: Service) -> Row:
+    """A token for a backend service that signs. No examples: an assertion is too old when statements are
+    counted."""
+
+    def exchange() -> Exchange:
+        form = urlencode(service.form()).encode()
+        return Exchange(http("POST", "/oauth/token", {"Content-Type": FORM}, form), 200)
+
+    sources = [ahead(exchange, DIFFERENT)] * CONNECTIONS
+    name = f"token by assertion, {service.alg}"
+    return Row(name, sources, lambda _, body: is_granted(body), writes=True)
 
 
 def introspection(app: App, tokens: list[Token]) -> Row:
