@@ -135,8 +135,10 @@ def _suspects(
             numbers.add(stored.number)
         for table, made in spread(stored.type, stored.number, rows):
             expected[table].update(made)
-    surplus: dict[Table, list[Row]] = {}
+    surplus: dict[Table, list[Row]] = {table: [] for table in INDEX_TABLES}
     for table, rows_there in found.items():
+        if rows_there == expected[table]:
+            continue
         surplus[table] = list(rows_there - expected[table])
         for different in (surplus[table], expected[table] - rows_there):
             numbers.update(row[staging.NUMBER] for row in different)  # type: ignore[misc]
