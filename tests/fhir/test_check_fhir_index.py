@@ -11,9 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from fhir.index_check import Counts, Difference, Kind, check
+from fhir.index_check import Counts, Difference, Kind, check, scanning, settling, versions
 from fhir.index_check.stored import COLUMNS, Stored, is_stamped
 from fhir.models import Resource, ResourceVersion
+from fhir.outcome import Conflict
+from fhir.search.types import token
 from fhir.tables import INDEX_TABLES, Row, Table
 from tests.fhir.records import observation, put_records
 from tests.fhir.search.shelf import ids, put, remove
@@ -255,8 +257,6 @@ def test_a_whole_index_is_built_anew_from_the_texts() -> None:
 
 def test_after_a_change_of_extraction_the_index_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after an upgrade: every row of a code's is another one by now."""
-    from fhir.search.types import token
-
     before = everything()
     token._known_digest.cache_clear()
     with monkeypatch.context() as changed:
@@ -279,8 +279,6 @@ def test_a_check_of_one_type_leaves_the_others_alone() -> None:
 
 def test_many_ranges_and_batches_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies at the borders is looked at once."""
-    from fhir.index_check import scanning, settling, versions
-
     monkeypatch.setattr(scanning, "RANGE", 5)
     monkeypatch.setattr(scanning, "BATCH", 2)
     monkeypatch.setattr(settling, "TOGETHER", 2)
@@ -319,6 +317,16 @@ def test_the_command_never_shows_what_is_in_a_record() -> None:
     assert "Clinic" not in out
     assert "clinic in" in out
     assert "doctor in" in out
+
+
+def test_the_command_says_where_others_were_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(work: Callable[[], Any]) -> Any:
+        raise Conflict("Others were changing the same resources.")
+
+    monkeypatch.setattr(settling, "in_transaction", busy)
+    assert command()[1] == ""
+    execute("DELETE FROM fhir_dateindex")
+    assert command("--repair")[1].startswith("Not finished: Others were changing the same resources.")
 
 
 def test_the_command_names_a_type_that_it_does_not_know() -> None:

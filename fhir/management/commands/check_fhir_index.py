@@ -12,6 +12,7 @@ from fhir.collecting import collecting_seldom
 from fhir.elements import is_resource_type
 from fhir.index_check import Counts, Difference, check
 from fhir.index_check.scanning import total
+from fhir.outcome import FhirError
 
 WIDTH = 30
 
@@ -47,7 +48,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError (exit code 1) for an unknown type and where differences are left."""
+        """Raises CommandError (exit code 1) for an unknown type, where differences are left, and where others
+        were in the way again and again."""
         types: list[str] = options["type"]
         for name in types:
             if not is_resource_type(name):
@@ -62,13 +64,16 @@ class Command(BaseCommand):
                 self.stdout.write(f"{difference.kind}: {difference.address} in {difference.where}{done}")
 
         whole, begun = total(types), time.monotonic()
-        with collecting_seldom():
-            counts = check(
-                types,
-                mend=options["repair"],
-                report=report,
-                progress=lambda counts: self._draw(counts.resources, max(whole, counts.resources)),
-            )
+        try:
+            with collecting_seldom():
+                counts = check(
+                    types,
+                    mend=options["repair"],
+                    report=report,
+                    progress=lambda counts: self._draw(counts.resources, max(whole, counts.resources)),
+                )
+        except FhirError as error:
+            raise CommandError(f"Not finished: {error} What was mended so far stays mended.") from error
         if shown > options["show"]:
             self.stdout.write(f"… and {shown - options['show']:,} more")
         self._summarise(counts, time.monotonic() - begun)
