@@ -16,7 +16,7 @@ from fhir.outcome import BadRequest, Forbidden
 from fhir.registry import RESOURCE_TYPES, search_parameters
 from fhir.search.criteria import Asked
 from fhir.search.parts import MOST_WAYS, parse_part, ways
-from fhir.search.query import ELSEWHERE, RESULT, Query, SortKey, pairs, read, unknown
+from fhir.search.query import ELSEWHERE, RESULT, Query, SortKey, check_weight, pairs, read, unknown
 
 TYPE = "_type"
 """The parameter that names the types: https://hl7.org/fhir/R4/search.html#type"""
@@ -45,6 +45,7 @@ def parse_at_base(access: Access, text: str) -> Query:
         )
     said = {pair: sentence for pair in there if (sentence := _not_common(types, *pair))}
     first, *others = (_read(each, [pair for pair in there if pair not in said]) for each in types)
+    check_weight((first, *others))
     return replace(
         first,
         others=tuple(others),

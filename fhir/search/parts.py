@@ -74,14 +74,26 @@ def ways(part: Part) -> int:
     return ways(part.part) if isinstance(part, Pointed) else 1
 
 
+def weight(part: Part) -> int:
+    """How many conditions a part of a query becomes: its values, in each type that a chain leads to."""
+    match part:
+        case Asked():
+            return len(part.values)
+        case Chained():
+            return sum(weight(inner) for _, inner in part.options)
+        case Pointed():
+            return weight(part.part)
+
+
 def _parse_inner(resource_type: str, name: str, value: str, depth: int) -> Part | None:
     """Return what the rest of a chain asks of one type, None if it does not fit this one of several types."""
     code = name.partition(".")[0].partition(":")[0]
     if code == "_has":
-        _, _, parameter, _ = _pieces(name)
-        fits = resource_type in parameter.targets
+        _, _, reference, _ = _pieces(name)
+        fits = resource_type in reference.targets
     else:
-        fits = search_parameter(resource_type, code) is not None
+        parameter = search_parameter(resource_type, code)
+        fits = parameter is not None and ("." not in name or holds_references(parameter))
     return _parse(resource_type, name, value, depth + 1) if fits else None
 
 

@@ -15,7 +15,7 @@ from fhir.registry import SearchParameter, search_parameter
 from fhir.search.criteria import Asked, Part
 from fhir.search.include_values import Include, parse_include
 from fhir.search.modifiers import is_supported
-from fhir.search.parts import parse_part
+from fhir.search.parts import parse_part, weight
 from fhir.search.subset import WHOLE, Subset
 
 Total = Literal["none", "accurate", "estimate"]
@@ -28,6 +28,8 @@ LONGEST_QUERY = 1_000_000
 LONGEST_NAME = 1_000
 LONGEST_VALUE = 20_000
 """How many characters a query may have, the name of a parameter with its modifier or chain, and its value."""
+MOST_VALUES = 4000
+"""How many values all parameters of a query may have, counted in each type that they are compared in."""
 MOST_SORT_KEYS = 10
 """How many keys one order may have."""
 
@@ -117,11 +119,21 @@ def read(resource_type: str, asked: Iterable[tuple[str, str]]) -> Query:
         query = _take(query, name, value)
     if sum(not isinstance(part, Asked) for part in query.asked) > MOST_CHAINS:
         raise BadRequest(f"A query may have {MOST_CHAINS} chains at most.", code="too-costly")
+    check_weight((query,))
     if query.subset.summary == "text" and query.includes:
         raise BadRequest("'_summary=text' does not go with '_include' or '_revinclude'.")
     if query.subset.summary and query.subset.elements:
         raise BadRequest("'_summary' and '_elements' do not go together.")
     return query
+
+
+def check_weight(queries: Iterable[Query]) -> None:
+    """Raise BadRequest for queries that together have more values than one statement should ask for."""
+    if sum(weight(part) for query in queries for part in query.asked) > MOST_VALUES:
+        raise BadRequest(
+            f"A query may have {MOST_VALUES} values at most, each counted in every type that it is asked of.",
+            code="too-costly",
+        )
 
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:

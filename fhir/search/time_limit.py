@@ -20,9 +20,11 @@ from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from fhir.outcome import FhirError
+from fhir.outcome import BadRequest, FhirError
 from fhir.rows import ON_POSTGRESQL, rows
 
+MOST_PARAMETERS = 60_000
+"""PostgreSQL takes up to 65,535: https://www.postgresql.org/docs/15/limits.html"""
 _STEPS = 2_000
 """How many of its steps SQLite takes, mostly within a millisecond, before it looks at the clock."""
 # https://www.postgresql.org/docs/15/errcodes-appendix.html https://www.sqlite.org/rescode.html#interrupt
@@ -71,7 +73,10 @@ def fetch(sql: str, params: Sequence[Any], until: float | None = None) -> list[t
     Raises FhirError (504, `timeout`) where that is over before the rows are there. Not 503: that would say
     that the server is overloaded, and that the very same search will succeed a little later.
     https://www.rfc-editor.org/rfc/rfc9110#section-15.6 https://hl7.org/fhir/R4/valueset-issue-type.html
+    Raises BadRequest for more parameters than the database takes.
     """
+    if len(params) > MOST_PARAMETERS:
+        raise BadRequest("This asks for more at once than one statement can.", code="too-costly")
     end = end_of_time() if until is None else until
     if time.monotonic() > end:
         raise too_slow()

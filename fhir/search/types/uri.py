@@ -10,6 +10,9 @@ from fhir.search.escapes import unescape
 from fhir.search.modifiers import unknown_modifier
 from fhir.search.types.string import StringRow, begins_with, equal_to, row
 
+MOST_ABOVE = 200
+"""How many URIs the values of `:above` may lie under, all together."""
+
 
 def index(parameter_hash: int, found: list[Found]) -> dict[int, StringRow]:
     """Return the rows of the URIs found, by `exact`; a canonical with a version is found without it too."""
@@ -26,7 +29,7 @@ def criterion(asked: Asked) -> Criterion:
     """What a uri parameter asks: the very text; with `:below` what begins so, with `:above` what it lies
     under.
 
-    Raises BadRequest for another modifier, and for an empty text.
+    Raises BadRequest for another modifier, for an empty text, and for far too many slashes.
     """
     if asked.modifier not in ("", "below", "above"):
         raise unknown_modifier(asked)
@@ -39,6 +42,8 @@ def criterion(asked: Asked) -> Criterion:
         return Criterion(tuple(begins_with(key, text) for text in texts), rank=45)
     if asked.modifier == "above":
         texts = [above for text in texts for above in _above(text)]
+        if len(texts) > MOST_ABOVE:
+            raise BadRequest(f"'{asked.name}' has too many slashes in its values.", code="too-costly")
     rank = 80 if parameter.code.startswith("_") else 20
     return Criterion(tuple(equal_to(key, text, text) for text in texts), rank=rank)
 

@@ -345,7 +345,25 @@ def test_a_page_takes_one_statement(query: str) -> None:
 def test_many_values_of_many_types_are_one_statement_too() -> None:
     values = ",".join(f"v{number}" for number in range(198))
     assert names(search(f"_tag={values},t&_type=Patient,Account")) == ["Account/loose", "Patient/ann"]
-    assert names(search(f"_id={values},a1")) == ["Condition/a1", "Observation/a1"]
+    assert names(search(f"_id={values},a1&_type=Condition,Observation")) == ["Condition/a1", "Observation/a1"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_id=" + ",".join(["x"] * 100),
+        "_type=Patient,Observation&" + "&".join(["_tag=" + ",".join(["x"] * 150)] * 20),
+        "_has:Provenance:target:target.target._id=x",
+        "_type=" + ",".join(["x"] * 10000),
+        "_sort=" + ",".join(["_id"] * 10000),
+        "_source:above=http://" + "a/" * 3000,
+        "&".join(["_source:above=http://" + "a/" * 90] * 3) + "&_total=accurate",
+    ],
+)
+def test_what_would_cost_too_much_is_refused_at_once(query: str) -> None:
+    response = everyone().get(f"?{query}")
+    assert response.status_code == 400
+    assert response.json()["issue"][0]["code"] in ("too-costly", "value")
 
 
 def test_deleted_resources_are_found_no_more() -> None:
