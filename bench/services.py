@@ -59,13 +59,13 @@ class Service:
         }
 
 
-def ahead(make: Callable[[], T], count: int) -> Iterator[T]:
+def ahead(make: Callable[[], T], count: int, now: Callable[[], float] = time.monotonic) -> Iterator[T]:
     """What `make` makes, made `count` at a time when the first of them is asked for, and none that is too
     old."""
     while True:
-        until = time.monotonic() + GOOD_SECONDS
+        until = now() + GOOD_SECONDS
         for made in [make() for _ in range(count)]:
-            if time.monotonic() > until:
+            if now() > until:
                 break
             yield made
 

@@ -2,9 +2,6 @@
 
 import itertools
 
-import pytest
-
-from bench import services
 from bench.services import GOOD_SECONDS, ahead
 
 
@@ -16,11 +13,10 @@ def test_what_is_made_ahead_is_given_out_once_and_made_anew_when_it_is_used_up()
     assert next(numbers) == 10
 
 
-def test_what_has_waited_too_long_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_waited_too_long_is_thrown_away() -> None:
     clock = [0.0]
-    monkeypatch.setattr(services.time, "monotonic", lambda: clock[0])
     numbers = itertools.count()
-    made = ahead(lambda: next(numbers), 3)
+    made = ahead(lambda: next(numbers), 3, lambda: clock[0])
     assert next(made) == 0
     clock[0] = GOOD_SECONDS + 1
     assert next(made) == 3
