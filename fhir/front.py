@@ -50,7 +50,7 @@ def straight_to_api(common_way: Wsgi) -> Wsgi:
         try:
             reply: Reply = (of_instance if "id" in address else of_type)(request, address)
         finally:
-            _give_up_a_failed_connection()
+            give_up_a_failed_connection()
         if reply.status >= HTTPStatus.BAD_REQUEST:
             logger.warning("%s: %a", _STATUS[reply.status], request.path)
         secure = request.is_secure()
@@ -83,7 +83,7 @@ def _address(path: str, base: str) -> dict[str, str] | None:
     return {"type": kind, "id": fhir_id}
 
 
-def _give_up_a_failed_connection() -> None:
+def give_up_a_failed_connection() -> None:
     """What Django does between two requests: https://docs.djangoproject.com/en/5.2/ref/databases/#caveats"""
     connection = connections[DEFAULT_DB_ALIAS]
     # Only a test holds a transaction around a request, and would lose it.

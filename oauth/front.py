@@ -7,21 +7,19 @@ other origins get another answer; a connection to the database that has failed i
 themselves need CORS and go the common way (`oauth.middleware`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpResponse
 from django.middleware.security import SecurityMiddleware
 from django.urls import resolve
 from django.utils.cache import patch_vary_headers
 from django.utils.log import log_response
 
+from fhir.front import Wsgi, give_up_a_failed_connection
 from oauth.cors import FOR_CLIENTS
-
-Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def straight_to_endpoints(common_way: Wsgi) -> Wsgi:
@@ -38,7 +36,7 @@ def straight_to_endpoints(common_way: Wsgi) -> Wsgi:
             response: Any = view(request)
             secured.process_response(request, response)
         finally:
-            _give_up_a_failed_connection()
+            give_up_a_failed_connection()
         patch_vary_headers(response, ("origin",))
         if response.status_code >= 400:
             log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
@@ -46,11 +44,3 @@ def straight_to_endpoints(common_way: Wsgi) -> Wsgi:
         return [response.content]
 
     return answer
-
-
-def _give_up_a_failed_connection() -> None:
-    """What Django does between two requests: https://docs.djangoproject.com/en/5.2/ref/databases/#caveats"""
-    connection = connections[DEFAULT_DB_ALIAS]
-    # Only a test holds a transaction around a request, and would lose it.
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
