@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fhir.registry import RESOURCE_TYPES, search_parameters
-from fhir.search import include, parts, query
+from fhir.search import across, include, parts, query
 from fhir.search.modifiers import UNDERSTOOD, is_supported
 from fhir.search.prefixes import PREFIXES
+from fhir.search.types import uri
 
 PAGE = (Path(__file__).parents[3] / "docs" / "search.md").read_text()
 
@@ -48,8 +49,16 @@ def test_the_parameters_of_the_answer_are_those_that_are_read() -> None:
 def test_the_limits_are_those_that_hold() -> None:
     assert {what: int(number) for what, (number,) in rows("Limits").items()} == {
         "parameters in a query": query.LARGEST_QUERY,
+        "characters in a query": query.LONGEST_QUERY,
+        "characters in the value of a parameter": query.LONGEST_VALUE,
         "values of a parameter": parts.LARGEST_VALUE,
+        "values in a query, each counted in every type that it is asked of": query.MOST_VALUES,
+        "parameters times types, at the base": across.MOST_QUESTIONS,
+        "chains, `_has` and lists in a query": query.MOST_CHAINS,
         "references that a chain follows": parts.LONGEST_CHAIN,
+        "types that a chain leads to": parts.MOST_WAYS,
+        "URIs that the values of `:above` lie under": uri.MOST_ABOVE,
+        "keys of `_sort`": query.MOST_SORT_KEYS,
         "rounds of `:iterate`": include.ROUNDS,
     }
 
