@@ -15,6 +15,7 @@ from fhir.search import across, engine, include, meaning
 from fhir.search.query import Query
 from fhir.search.types.reference import own_address
 from fhir.store import histories as stored_histories
+from oauth import effective_access
 from tests.security.naive.faults import Fault, Set, as_everybody, widened
 
 
@@ -212,6 +213,22 @@ def queries_of_scopes_read_as_the_first_word(put: Set) -> None:
     put(granular, "_asked", first)
 
 
+def services_do_what_they_once_were_registered_for(put: Set) -> None:
+    """What was taken from an app's registration counts until its token ends."""
+    put(effective_access, "narrow", lambda asked, _: tuple(asked))
+
+
+def scopes_of_services_in_the_hands_of_persons(put: Set) -> None:
+    """A system/ scope gives whoever holds it everybody's data."""
+
+    def rules(scopes: Any, rights: Any, patient: str) -> Any:
+        in_context = frozenset({patient}) if rights.reaches(patient) else frozenset[str]()
+        patients_of = {"user": rights.patients, "patient": in_context, "system": None}
+        return effective_access._united(scopes, patients_of, rights.writable)
+
+    put(effective_access, "rules", rules)
+
+
 FURTHER_FAULTS: dict[Fault, tuple[str, ...]] = {
     exports_without_reach: ("export",),
     exports_of_what_may_only_be_read: ("export",),
@@ -238,5 +255,7 @@ FURTHER_FAULTS: dict[Fault, tuple[str, ...]] = {
     patched_resources_shown_to_all: ("patch", "conditional_patch"),
     patches_by_criteria_unchecked: ("conditional_patch",),
     queries_of_scopes_read_as_the_first_word: ("search", "read"),
+    services_do_what_they_once_were_registered_for: ("search", "read"),
+    scopes_of_services_in_the_hands_of_persons: ("search", "read", "system_search"),
 }
 """Each fault with the kinds of requests that are sure to show it soon."""

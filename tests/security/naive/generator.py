@@ -244,7 +244,7 @@ class Generator(People):
                 kind, _, suffix = scope.partition("/")[2].partition("?")[0].partition(".")
                 if letter in V1.get(suffix, suffix):
                     named |= set(TYPES) if kind == "*" else {kind}
-            if letter in "cud" and person.kind != "Practitioner":
+            if letter in "cud" and person.kind in ("Patient", "RelatedPerson"):
                 named &= WRITABLE_BY_PATIENTS
             types = [kind for kind in types if kind in named]
         return types

@@ -20,6 +20,8 @@ class People(Clinics):
 
     def person(self) -> Person:
         """Somebody with a token."""
+        if self.chance(0.15):
+            return self._service()
         patient, own = self.pick(*PATIENTS), self.pick(*PATIENTS)
         person = self.pick("Patient", "RelatedPerson", "Practitioner", "Practitioner")
         who = {"Patient": f"Patient/{own}", "RelatedPerson": "RelatedPerson/r1"}
@@ -40,9 +42,24 @@ class People(Clinics):
             alive=self.chance(0.96),
         )
 
-    def scope(self) -> str:
+    def _service(self) -> Person:
+        """An app that acts for itself, with scopes of which it may still be registered for some."""
+        scopes = [
+            self.scope("system", "system", "system", "user") for _ in range(self.random.choice((1, 2, 3)))
+        ]
+        kept = [scope for scope in scopes if self.chance(0.7)]
+        others = [self.scope("system") for _ in range(self.random.choice((0, 1)))]
+        return Person(
+            fhir_user="",
+            scopes=tuple(dict.fromkeys(scopes)),
+            registered=(*kept, *others, *(["system/*.rs"] if self.chance(0.3) else [])),
+            alive=self.chance(0.96),
+        )
+
+    def scope(self, *contexts: str) -> str:
         """A scope as an app asks for it: v1, v2, for everything, one type, or a part of that."""
-        context = self.pick("patient", "user")
+        # Now and then a person's token names what only apps can have.
+        context = self.pick(*(contexts or (*["patient", "user"] * 9, "system")))
         if self.chance(0.25):
             return f"{context}/*.{self.pick('rs', 'cruds', 'read', 'cud', '*', '*', 'r', 's')}"
         kind = self.pick(*TYPES, *OF_PATIENTS, *["Observation"] * 4, "Patient", "Patient")

@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from accounts.models import Proxy as ProxyRow
 from accounts.models import User
-from fhir.access import Access, Guard
+from fhir.access import Access, Guard, Rule
 from fhir.exchange import instant
 from fhir.outcome import Unauthorized
 from launch.rights import rights_of
 from oauth import catalogue, effective_access
-from oauth.scopes import parse_scopes
+from oauth.scopes import Scope, parse_scopes
 from tests.fhir.callers import Caller
 from tests.fhir.exporting import ASYNC, path_of, with_ticket, work
 from tests.fhir.search.shelf import put, remove
@@ -141,7 +141,10 @@ class Desk:
         outcome = _outcome(case, response.status_code, None)
         if outcome.status == 202:
             work()
-            manifest = self.caller.get(path_of(response["Content-Location"])).json()
+            status = self.caller.get(path_of(response["Content-Location"]))
+            if status.status_code != 200:
+                return Outcome(status.status_code)
+            manifest = status.json()
             rows = [*manifest["output"], *manifest.get("deleted", ())]
             outcome.shown = sorted(line for row in rows for line in self._file(row))
         return outcome
@@ -244,6 +247,22 @@ def _line(resource: Json) -> str:
 
 def _access(person: Person) -> Access:
     """The Access that a token of this person with these scopes has, by the product's own steps."""
+    asked = parse_scopes(" ".join(person.scopes)) or ()
+    granted = catalogue.grantable(asked, asked)
+    if person.fhir_user:
+        rules = _rules_of_person(person, granted)
+    else:
+        rules = effective_access.client_rules(granted, parse_scopes(" ".join(person.registered)) or ())
+    return Access(
+        rules=rules,
+        own=person.fhir_user if effective_access.shows_own_record(granted) else "",
+        guard=None if person.alive else Guard("1 = 0", (), _ended),
+        subject="somebody",
+        client="app",
+    )
+
+
+def _rules_of_person(person: Person, granted: tuple[Scope, ...]) -> tuple[Rule, ...]:
     moment, day = timezone.now(), dt.timedelta(days=1)
     with transaction.atomic(), override_settings(CLINICIAN_ACCESS="all" if person.sees_all else "careteam"):
         user = User.objects.create(username="somebody", fhir_user=person.fhir_user)
@@ -255,17 +274,9 @@ def _access(person: Person) -> Access:
                 starts=moment - day if each.begun else moment + day,
                 ends=moment - day if each.ended else moment + day,
             )
-        asked = parse_scopes(" ".join(person.scopes)) or ()
-        granted = catalogue.grantable(asked, asked)
-        access = Access(
-            rules=effective_access.rules(granted, rights_of(user), person.patient),
-            own=person.fhir_user if effective_access.shows_own_record(granted) else "",
-            guard=None if person.alive else Guard("1 = 0", (), _ended),
-            subject="somebody",
-            client="app",
-        )
+        rules = effective_access.rules(granted, rights_of(user), person.patient)
         transaction.set_rollback(True)
-    return access
+    return rules
 
 
 def _ended() -> Access:

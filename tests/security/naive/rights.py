@@ -9,9 +9,9 @@ from tests.security.naive.matching import (
     COMPARTMENT,
     SHARED,
     Json,
-    NotUnderstood,
     address,
     found,
+    is_understood,
     matches,
     parameter,
     patients_of,
@@ -50,7 +50,8 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who has signed in to an app. `sees_all` is the setting for clinicians, `alive` the token's."""
+    """Somebody who has signed in to an app, or, without a fhir_user, an app that acts for itself, as far as
+    it is `registered` for that. `sees_all` is the setting for clinicians, `alive` the token's."""
 
     fhir_user: str
     scopes: tuple[str, ...]
@@ -58,6 +59,7 @@ class Person:
     proxies: tuple[Proxy, ...] = ()
     sees_all: bool = False
     alive: bool = True
+    registered: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -95,6 +97,8 @@ class Judge:
 
     def _patients(self) -> frozenset[str] | None:
         person = self.person
+        if not person.fhir_user:
+            return None
         if person.kind == "Patient":
             return frozenset({person.fhir_user.partition("/")[2]})
         if person.kind == "RelatedPerson":
@@ -122,23 +126,19 @@ class Judge:
         return {each for each in cared if self.world.get(("Patient", each), [None])[-1] is not None}
 
     def _rules(self, scope: str, mine: frozenset[str] | None) -> list[Rule]:
-        match = re.fullmatch(r"(patient|user)/(\w+|\*)\.(\w+|\*)(?:\?(.*))?", scope)
-        if match is None:
+        asked = _read(scope)
+        if asked is None:
             return []
-        context, kind, suffix, query = match.groups()
-        if context == "patient":
+        if not self.person.fhir_user:
+            limits = [limit for each in self.person.registered if (limit := _read(each))]
+            common = [each for limit in limits if (each := _common(asked, limit)) and each[0] == "system"]
+            return [rule for each in common for rule in _understood_rule(each, None)]
+        if asked[0] == "patient":
             reached = self.person.patient and (mine is None or self.person.patient in mine)
             mine = frozenset({self.person.patient}) if reached else frozenset()
-        if mine is not None and not mine:
+        if asked[0] == "system" or (mine is not None and not mine):
             return []
-        if query:
-            try:
-                understood(kind, query)
-            except NotUnderstood:
-                return []
-            if kind == "*":
-                return []
-        return [Rule(kind, _V1.get(suffix, suffix), mine, query or "")]
+        return _understood_rule(asked, mine)
 
     def rules_for(self, kind: str, letter: str) -> list[Rule]:
         """The rules about this interaction with this type."""
@@ -149,6 +149,8 @@ class Judge:
         ]
 
     def _writes(self, kind: str) -> bool:
+        if not self.person.fhir_user:
+            return True
         if self.person.kind != "Practitioner":
             return kind in WRITABLE_BY_PATIENTS
         return kind not in SHARED or kind in WRITABLE_SHARED
@@ -219,3 +221,33 @@ class Judge:
             return True
         mine = frozenset[str]().union(*(rule.patients or () for rule in rules))
         return resource["resourceType"] in COMPARTMENT and not mine.isdisjoint(patients_of(resource))
+
+
+Scope = tuple[str, str, str, str]
+"""Context, type, letters and query."""
+
+
+def _read(scope: str) -> Scope | None:
+    match = re.fullmatch(r"(patient|user|system)/(\w+|\*)\.(\w+|\*)(?:\?(.*))?", scope)
+    if match is None:
+        return None
+    context, kind, suffix, query = match.groups()
+    return context, kind, _V1.get(suffix, suffix), query or ""
+
+
+def _common(one: Scope, two: Scope) -> Scope | None:
+    """What both allow; None if no scope could say it."""
+    context, kind, letters, query = one
+    same_type = kind == two[1] or "*" in (kind, two[1])
+    same_query = query == two[3] or "" in (query, two[3])
+    if context != two[0] or not same_type or not same_query:
+        return None
+    both = "".join(letter for letter in letters if letter in two[2])
+    return context, two[1] if kind == "*" else kind, both, query or two[3]
+
+
+def _understood_rule(scope: Scope, patients: frozenset[str] | None) -> list[Rule]:
+    _, kind, letters, query = scope
+    if query and (kind == "*" or not is_understood(kind, query)):
+        return []
+    return [Rule(kind, letters, patients, query)]
