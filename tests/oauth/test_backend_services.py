@@ -157,6 +157,13 @@ def test_a_system_scope_is_in_no_persons_gift() -> None:
     assert "system/" not in tokens["scope"]
 
 
+def test_a_service_sends_nobody_through_an_authorization() -> None:
+    service = make_service("openid patient/*.rs", redirect_uris="https://app.example.org/callback")
+    answer = answer_of(Flow(service.application, make_user(), scope="openid patient/*.rs").authorize())
+    assert answer["error"] == "unauthorized_client"
+    assert "code" not in answer
+
+
 def test_a_persons_token_with_a_system_scope_opens_nothing(service: Service) -> None:
     client, _ = make_client("user/*.rs system/*.rs")
     result = run_authorization_code(client, make_user("Practitioner/p1"), scope="user/Patient.rs")
