@@ -11,7 +11,7 @@ from fhir.interactions.bundle_entries import check_envelope, located, read_entry
 from fhir.interactions.histories import system_history, type_history
 from fhir.interactions.history import history
 from fhir.interactions.read import read
-from fhir.interactions.search import search
+from fhir.interactions.search import search, search_system
 from fhir.interactions.transaction import transaction
 from fhir.interactions.vread import vread
 from fhir.outcome import BadRequest, FhirError
@@ -61,4 +61,6 @@ def look(request: Request) -> Answer:
         return history(request)
     if request.history:
         return type_history(request) if request.type else system_history(request)
-    return read(request) if request.id else search(request)
+    if request.id:
+        return read(request)
+    return search(request) if request.type else search_system(request)

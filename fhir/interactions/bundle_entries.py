@@ -139,7 +139,9 @@ def read_entry(position: int, entry: dict[str, Any], check: Check = check) -> En
 
 def _split(url: str) -> tuple[tuple[str, ...], str]:
     """The path's parts and the query of a URL that is relative to our base or lies under it."""
-    path, _, query = url.removeprefix(f"{settings.FHIR_BASE}/").partition("?")
+    path, _, query = url.partition("?")
+    if path == settings.FHIR_BASE or path.startswith(f"{settings.FHIR_BASE}/"):
+        path = path.removeprefix(settings.FHIR_BASE)
     return tuple(path.strip("/").split("/")), query
 
 
@@ -151,7 +153,7 @@ def _check_type(entry: Entry) -> None:
 
 def _check_address(entry: Entry) -> None:
     place = f"{entry.place}.request.url"
-    if entry.looks and entry.address == ("_history",):
+    if entry.looks and entry.address in (("_history",), ("",)):
         return
     if not is_resource_type(entry.type):
         raise BadRequest(

@@ -254,6 +254,20 @@ def test_the_links_repeat_what_was_understood() -> None:
     assert refused.status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+@pytest.mark.parametrize("base", ["", "http://testserver/fhir", "http://testserver/fhir/"])
+def test_an_entry_of_a_bundle_may_search_several_types(kind: str, base: str) -> None:
+    def ask(caller: Caller, query: str) -> dict[str, Any]:
+        entry = {"request": {"method": "GET", "url": f"{base}?{query}"}}
+        answer = caller.send("POST", "", {"resourceType": "Bundle", "type": kind, "entry": [entry]})
+        assert answer.status_code == 200, answer.content
+        found: dict[str, Any] = answer.json()["entry"][0]["resource"]
+        return found
+
+    assert names(ask(everyone(), "_type=Patient,Condition")) == ["Condition/a1", "Patient/ben", "Patient/ann"]
+    assert set(names(ask(for_patients("ann"), "_tag:not=none"))) == MINE
+
+
 # --- within reach only ---
 
 
