@@ -22,7 +22,7 @@ from django.db import connection
 from tests import postgres_server
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 60
+SECONDS = 120
 """How long anything may take that is waited for."""
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def command(*words: str) -> subprocess.Popen[str]:
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """What `condition` returns, asked again and again until it is true. AssertionError after a minute."""
+    """What `condition` returns, asked again and again until it is true. AssertionError after SECONDS."""
     end = time.monotonic() + SECONDS
     while not (found := condition()):
         assert time.monotonic() < end, f"Waited in vain: {what}."
