@@ -1,6 +1,6 @@
 """What can stand behind a parameter's name. https://hl7.org/fhir/R4/search.html#modifiers"""
 
-from fhir.condition import Condition
+from fhir.condition import ALWAYS, NEVER, Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter
@@ -48,9 +48,19 @@ def missing(asked: Asked) -> Criterion:
 
     Every value leaves a row whose hash is that of type and parameter. Raises BadRequest for any other word.
     """
-    if asked.values not in (("true",), ("false",)):
-        raise BadRequest(f"'{asked.name}' takes true or false.")
+    _check(asked)
     parameter = asked.parameter
     key = digest(parameter.resource_type, parameter.code)
     probe = Probe(_TABLES[parameter.type], Condition("x.hash = %s", (key,)))
     return Criterion((probe,), negated=asked.values == ("true",), rank=85)
+
+
+def never_missing(asked: Asked) -> Criterion:
+    """What `:missing` asks of what every resource has: none, or all. Raises BadRequest as `missing` does."""
+    _check(asked)
+    return Criterion(home=NEVER if asked.values == ("true",) else ALWAYS, rank=85)
+
+
+def _check(asked: Asked) -> None:
+    if asked.values not in (("true",), ("false",)):
+        raise BadRequest(f"'{asked.name}' takes true or false.")

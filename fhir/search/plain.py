@@ -37,13 +37,11 @@ def plain(asked: Asked) -> Criterion:
     understood.
     """
     code = asked.parameter.code
+    if asked.modifier == "missing" and code in ("_id", "_lastUpdated"):
+        return modifiers.never_missing(asked)
     if code == "_id":
         return address.criterion(asked)
-    if (
-        asked.modifier == "missing"
-        and "missing" in modifiers.UNDERSTOOD[asked.parameter.type]
-        and code != "_lastUpdated"
-    ):
+    if asked.modifier == "missing" and "missing" in modifiers.UNDERSTOOD[asked.parameter.type]:
         return modifiers.missing(asked)
     if asked.modifier == "text" and "text" in modifiers.UNDERSTOOD[asked.parameter.type]:
         return display.criterion(asked)

@@ -11,7 +11,7 @@ from fhir.outcome import BadRequest, UnsupportedMediaType
 from fhir.search.escapes import split, unescape
 from fhir.search.meaning import criterion
 from fhir.search.query import parse
-from tests.fhir.search.shelf import bundle, entries, lab, link, put
+from tests.fhir.search.shelf import bundle, entries, lab, link, matches, put
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +122,14 @@ def test_a_posted_form_is_the_same_search() -> None:
 def test_a_body_that_is_no_form_is_refused(body: bytes, media: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         search_posted(Request(EVERYTHING, type="Observation", body=body, content_type=media))
+
+
+@pytest.mark.requirement("https://hl7.org/fhir/R4/search.html#modifiers")
+@pytest.mark.parametrize("code", ["_id", "_lastUpdated"])
+def test_what_every_resource_has_is_missing_in_none(code: str) -> None:
+    put(lab("a"), lab("b", code="other"))
+    assert matches(f"Observation?{code}:missing=false") == {"a", "b"}
+    assert matches(f"Observation?{code}:missing=false&code=other") == {"b"}
+    assert matches(f"Observation?{code}:missing=true") == set()
+    with pytest.raises(BadRequest, match="true or false"):
+        matches(f"Observation?{code}:missing=x")
