@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -44,16 +44,24 @@ class ClientKey:
     key: RSAPublicKey | EllipticCurvePublicKey
 
 
+class UnusableKey(NamedTuple):
+    """A key that cannot verify here, by its `kid` and `kty` as far as it has them, and why it cannot."""
+
+    kid: str
+    kty: str
+    fault: str
+
+
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """A client's keys. `unusable` has the `kid` of each key that cannot be used here, and why."""
+    """A client's keys: those that can verify, and the others."""
 
     keys: tuple[ClientKey, ...] = ()
-    unusable: tuple[tuple[str, str], ...] = ()
+    unusable: tuple[UnusableKey, ...] = ()
 
     def knows(self, kid: str) -> bool:
         """Whether a key of this `kid` is in the set at all."""
-        return any(kid == key.kid for key in self.keys) or any(kid == name for name, _ in self.unusable)
+        return any(kid == key.kid for key in self.keys) or any(kid == key.kid for key in self.unusable)
 
     def find(self, kid: str, algorithm: str) -> ClientKey:
         """The one key with this `kid` whose type fits the algorithm. Raises NoKey.
@@ -61,13 +69,13 @@ class KeySet:
         https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification
         """
         found = [key for key in self.keys if (key.kid, key.algorithm) == (kid, algorithm)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        others = [key for key in self.unusable if (key.kid, key.kty) == (kid, ALGORITHMS[algorithm])]
+        if len(found) + len(others) > 1:
             raise NoKey("Several registered keys have this kid; each needs one of its own.")
-        for name, fault in self.unusable:
-            if name == kid:
-                raise NoKey(f"The registered key with this kid cannot be used: {fault}")
+        if found:
+            return found[0]
+        for key in others:
+            raise NoKey(f"The registered key with this kid cannot be used: {key.fault}")
         if self.knows(kid):
             raise NoKey(f"The registered key with this kid is not for {algorithm}.")
         raise NoKey("No registered key has this kid.")
@@ -102,7 +110,7 @@ def key_set_faults(text: str) -> list[str]:
         key_set = read_key_set(text)
     except BadKeySet as error:
         return [str(error)]
-    faults = [f"{kid[:80] or 'a key'}: {fault}" for kid, fault in key_set.unusable]
+    faults = [f"{key.kid[:80] or 'a key'}: {key.fault}" for key in key_set.unusable]
     names = Counter((key.kid, key.algorithm) for key in key_set.keys)
     faults += [f"{kid[:80]}: several keys have this kid." for (kid, _), times in names.items() if times > 1]
     if not faults and not key_set.keys:
@@ -113,11 +121,11 @@ def key_set_faults(text: str) -> list[str]:
 def _sorted_out(jwks: list[dict[str, Any]]) -> KeySet:
     keys, unusable = [], []
     for jwk in jwks:
-        kid = jwk.get("kid") if isinstance(jwk.get("kid"), str) else ""
         try:
             keys.append(_read(jwk))
         except _Unusable as error:
-            unusable.append((str(kid), str(error)))
+            kid, kty = (one if isinstance(one := jwk.get(name), str) else "" for name in ("kid", "kty"))
+            unusable.append(UnusableKey(kid, kty, str(error)))
     return KeySet(tuple(keys), tuple(unusable))
 
 

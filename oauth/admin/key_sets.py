@@ -66,5 +66,5 @@ def fetch(request: HttpRequest, name: str, url: str) -> None:
 def told(key_set: KeySet) -> str:
     """The keys in words: `first (ES384); second cannot be used: …`."""
     good = [f"{key.kid} ({key.algorithm})" for key in key_set.keys]
-    bad = [f"{kid or 'a key without kid'} cannot be used: {fault}" for kid, fault in key_set.unusable]
+    bad = [f"{key.kid or 'a key without kid'} cannot be used: {key.fault}" for key in key_set.unusable]
     return "; ".join((*good, *bad)) or "the key set is empty"

@@ -66,7 +66,7 @@ def test_a_key_that_cannot_be_used_is_left_out_and_says_why(jwk: dict[str, Any],
     other = jwk_of(ec_key(1), "other")
     key_set = read_key_set(jwks_of(jwk, other))
     assert [key.kid for key in key_set.keys] == ["other"]
-    assert words in key_set.unusable[0][1]
+    assert words in key_set.unusable[0].fault
     assert words in key_set_faults(jwks_of(jwk, other))[0]
 
 
@@ -108,3 +108,14 @@ def test_an_unknown_kid_and_a_key_of_another_type_are_told_apart() -> None:
             key_set.find(kid, algorithm)
     assert key_set.knows("e")
     assert not key_set.knows("x")
+
+
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification"
+)
+def test_a_kid_that_two_keys_of_one_type_have_names_none_although_only_one_can_be_used() -> None:
+    twin = jwk_of(ec_key(1), "e", use="enc")
+    with pytest.raises(NoKey, match="Several"):
+        read_key_set(jwks_of(EC, twin)).find("e", "ES384")
+    other_type = jwk_of(rsa_key(bits=1024), "e")
+    assert read_key_set(jwks_of(EC, other_type)).find("e", "ES384").algorithm == "ES384"
