@@ -17,6 +17,7 @@ from fhir.outcome import BadRequest
 from fhir.registry import SearchParameter, main_date, search_parameter
 from fhir.search import stored_texts
 from fhir.search.criteria import DATES, QUANTITIES, STRINGS, TOKENS
+from fhir.search.hidden_numbers import hide, show
 from fhir.search.query import Query, SortKey
 from fhir.search.rowsets import by_key, rows_of
 from fhir.search.types import display
@@ -177,7 +178,7 @@ def _value(
 
 def write_cursor(order: Order, values: tuple[object, ...], number: int) -> str:
     """Return the cursor for the place behind the resource with this number and these values of the keys."""
-    text = json.dumps([order.fingerprint, *values, number], separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps([order.fingerprint, *values, hide(number)], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -193,12 +194,15 @@ def read_cursor(order: Order, cursor: str) -> tuple[object, ...]:
         held = json.loads(base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise refusal from error
-    kinds = (int, *(key.kind for key in order.keys), int)
-    if not isinstance(held, list) or len(held) != len(kinds) or held[0] != order.fingerprint:
+    kinds = (int, *(key.kind for key in order.keys))
+    if not isinstance(held, list) or len(held) != len(kinds) + 1 or held[0] != order.fingerprint:
         raise refusal
-    if not all(_fits(value, kind) for value, kind in zip(held, kinds, strict=True)):
+    *values, hidden = held
+    if not all(_fits(value, kind) for value, kind in zip(values, kinds, strict=True)):
         raise refusal
-    return tuple(held[1:])
+    if type(hidden) is not int or not 0 <= hidden < 1 << 64 or (number := show(hidden)) >= 1 << 63:
+        raise refusal
+    return (*values[1:], number)
 
 
 def _fits(value: object, kind: type) -> bool:
