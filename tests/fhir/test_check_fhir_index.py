@@ -311,6 +311,21 @@ def test_the_command_says_what_it_found_and_fails_unless_all_is_mended() -> None
     assert command()[1] == ""
 
 
+class Terminal(StringIO):
+    """Where somebody is looking."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_shown_how_far_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "BATCH", 4)
+    err, whole = Terminal(), Resource.objects.count()
+    call_command("check_fhir_index", stdout=StringIO(), stderr=err, no_color=True)
+    assert f"] 4/{whole} resources\r[" in err.getvalue()
+    assert f"[{'#' * 30}] {whole}/{whole} resources\n" in err.getvalue()
+
+
 def test_the_command_never_shows_what_is_in_a_record() -> None:
     execute("DELETE FROM fhir_stringindex")
     out, _ = command("--show", "1000")
