@@ -1,6 +1,11 @@
 """The scope catalogue: what is granted at all, and what is told."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
+from django.apps import apps
+from django.db import connection
 from oauth2_provider.scopes import get_scopes_backend
 
 from oauth import catalogue
@@ -93,3 +98,18 @@ def test_the_scopes_backend_describes_any_scope_and_defaults_to_none() -> None:
     assert backend.get_available_scopes(application=client) == ["openid", "launch"]
     assert "openid" in backend.get_available_scopes()
     assert backend.get_default_scopes(application=client) == []
+
+
+def test_a_catalogue_from_before_gets_the_lines_for_backend_services_once() -> None:
+    migration = import_module("oauth.migrations.0003_system_scopes")
+    editor = SimpleNamespace(connection=connection)
+    Scope.objects.filter(pattern__startswith="system/").delete()
+    before = Scope.objects.count()
+    for _ in range(2):
+        migration.add_lines(apps, editor)
+        assert Scope.objects.count() == before + 2
+    added = Scope.objects.filter(pattern__in=["system/*.rs", "system/*.cud"])
+    assert set(added.values_list("enabled", "sensitive", "default")) == {(True, True, False)}
+    Scope.objects.all().delete()
+    migration.add_lines(apps, editor)
+    assert not Scope.objects.exists()
