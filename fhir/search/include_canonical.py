@@ -50,12 +50,11 @@ def _version(kind: str, version: str) -> int:
 def _canonicals(hit: Hit, parameters: Sequence[SearchParameter]) -> Iterator[tuple[str, str]]:
     """Each URL that a resource names by these parameters, with the version, empty for any."""
     resource = parse(hit.text.encode())
-    for parameter in parameters:
-        for value, kind in parameter.compiled(resource):
-            if kind in ("canonical", "uri") and isinstance(value, str):
-                url, _, version = value.partition("#")[0].partition("|")
-                if url:
-                    yield url, version
+    found = (each for parameter in parameters for each in parameter.compiled(resource))
+    for value, kind in found:
+        if kind in ("canonical", "uri") and isinstance(value, str):
+            url, _, version = value.partition("#")[0].partition("|")
+            yield from [(url, version)] if url else []
 
 
 def naming(hits: Sequence[Hit], parameters: Sequence[SearchParameter]) -> Condition:

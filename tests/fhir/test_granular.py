@@ -15,7 +15,8 @@ from fhir.jsontext import parse
 from fhir.registry import SearchParameter, search_parameters
 from fhir.search.modifiers import is_supported
 from tests.fhir.search.shelf import ids
-from tests.security.naive.generator import TYPES, Generator
+from tests.security.naive.clinics import TYPES
+from tests.security.naive.generator import Generator
 from tests.security.naive.product import fill
 
 pytestmark = pytest.mark.requirement(
