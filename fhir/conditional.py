@@ -7,7 +7,6 @@ search is found, so that no condition tells of other resources.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +18,7 @@ from fhir.exchange import Request
 from fhir.hashing import digest
 from fhir.outcome import Conflict, PreconditionFailed
 from fhir.search.matching import matches_of_all
+from fhir.search.query import pairs
 from fhir.store import Current
 
 Condition = tuple[str, str]
@@ -41,7 +41,8 @@ def existing(access: Access, conditions: Collection[Condition]) -> dict[Conditio
     Raises Forbidden without the right to search, BadRequest for what is not understood to the last word.
     https://hl7.org/fhir/R4/http.html#ccreate
     """
-    _hold(conditions)
+    # Else two transactions would both find nothing, and both create.
+    store.alone(_key(condition) for condition in conditions)
     return matches_of_all(conditions, access) if conditions else {}
 
 
@@ -111,17 +112,7 @@ def _sole(text: str, condition: Condition, found: list[str], place: str) -> str:
     raise PreconditionFailed(f"The reference {text[:200]} matches {what}.", code=code, expression=place)
 
 
-def _hold(conditions: Iterable[Condition]) -> None:
-    """Else two transactions would both find nothing, and both create. SQLite has one writer at a time
-    anyway."""
-    if connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
-        for key in sorted({_key(condition) for condition in conditions}):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (key,))
-
-
 def _key(condition: Condition) -> int:
     """The same for a query however it is written."""
-    pairs = sorted(parse_qsl(condition[1], keep_blank_values=True))
-    return digest(condition[0], *(word for pair in pairs for word in pair))
+    words = (word for pair in sorted(pairs(condition[1])) for word in pair)
+    return digest(condition[0], *words)

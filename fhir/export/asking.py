@@ -20,7 +20,7 @@ from fhir.export.members import patients_of
 from fhir.export.models import ExportJob
 from fhir.export.rights import digests
 from fhir.export.running import expiry, now
-from fhir.hashing import reference_key
+from fhir.hashing import digest, reference_key
 from fhir.interactions.operation_input import Given
 from fhir.interactions.read import unknown
 from fhir.outcome import BadRequest, Forbidden, Gone, TooManyRequests
@@ -37,7 +37,7 @@ def job_of(request: Request, level: ExportJob.Level, given: Given, url: str) -> 
     """The export that is asked for, not yet stored. `url` is the address that was asked.
 
     Raises BadRequest for what is not understood or not supported, Forbidden, NotFound (for a Group out of
-    reach), TooManyRequests.
+    reach).
     """
     access = request.access
     if "respond-async" not in request.prefer:
@@ -51,7 +51,6 @@ def job_of(request: Request, level: ExportJob.Level, given: Given, url: str) -> 
         raise Forbidden("This token cannot start work that goes on after the request.")
     members = _members(request) if level == ExportJob.Level.GROUP else None
     reach = _reach(access, level, given.words("_type"))
-    _check_number(access)
     return ExportJob(
         id=secrets.token_hex(16),
         client=access.client,
@@ -119,7 +118,12 @@ def _patients(access: Access, references: Collection[str], members: frozenset[st
     return ids
 
 
-def _check_number(access: Access) -> None:
+def check_number(access: Access) -> None:
+    """Raise TooManyRequests if as many exports of this client and person are under way as may be.
+
+    Only inside a transaction: until it ends nobody else is let past here for the same client and person.
+    """
+    store.alone([digest("export", access.client, access.subject)])
     unfinished = ExportJob.objects.filter(
         client=access.client,
         subject=access.subject,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
+from fhir import store
 from fhir.exchange import Answer, Request, http_date, instant
 from fhir.export import asking, ending, files, rights, starting
 from fhir.export.download import Download
@@ -61,7 +62,12 @@ def _start(request: Request, level: Level, given: Given) -> Answer:
     hold(request.access)
     job = asking.job_of(request, level, given, _asked_url(request, level, given))
     ending.sweep()
-    starting.enqueue(job)
+
+    def begin() -> None:
+        asking.check_number(request.access)
+        starting.enqueue(job)
+
+    store.in_transaction(begin)
     said = Issue(
         "information", "informational", "The export was started. Its address is in Content-Location."
     )

@@ -3,13 +3,14 @@
 from fhir.store.changes import Change, Current, draft
 from fhir.store.identifiers import new_fhir_id
 from fhir.store.reading import Version, last_content, read, versions
-from fhir.store.transactions import in_transaction
+from fhir.store.transactions import alone, in_transaction
 from fhir.store.writing import apply, lock
 
 __all__ = [
     "Change",
     "Current",
     "Version",
+    "alone",
     "apply",
     "draft",
     "in_transaction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -48,6 +48,18 @@ def in_transaction(work: Callable[[], Result], *, one_statement: bool = False) -
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 — spreads the contenders, no secret
     raise Conflict("Others were changing the same resources. Nothing was written; please try again.")
+
+
+def alone(keys: Iterable[int]) -> None:
+    """Let nobody else get past here with one of these keys until the transaction ends.
+
+    Only inside a transaction. SQLite has one writer at a time anyway.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for key in sorted(set(keys)):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (key,))
 
 
 def _busy() -> FhirError:

@@ -161,3 +161,14 @@ def test_of_a_large_resource_lists_are_cut_alike() -> None:
             "Patient.active",
         )
     ]
+
+
+def test_a_condition_of_unusual_length_is_refused_before_it_is_taken_apart() -> None:
+    entry = {
+        "request": {"method": "POST", "url": "Patient", "ifNoneExist": "a=b&" * 255_000},
+        "resource": {"resourceType": "Patient"},
+    }
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    response = everyone().send("POST", "", bundle)
+    assert response.status_code == 400
+    assert response.json()["issue"][0]["code"] == "too-costly"

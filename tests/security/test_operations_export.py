@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from fhir.export.models import ExportJob
 from fhir.outcome import Unauthorized
 from tests.fhir.callers import Caller
 from tests.fhir.exporting import ASYNC, EVERYBODY, Exporter, of_patients, path_of, work
+from tests.fhir.racing import together
 from tests.fhir.records import group, observation, put_records, reference
 from tests.fhir.search.shelf import put, remove
 from tests.fhir.test_export import directory
@@ -270,3 +272,13 @@ def test_an_export_holds_only_what_the_query_of_a_scope_finds(directory: Path) -
     status = exporter.start()
     work()
     assert exporter.get(status).status_code == 500
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_no_more_exports_are_under_way_than_may_be_however_many_are_started_at_once(settings: Any) -> None:
+    settings.EXPORT_MAX_JOBS = 2
+    owner = Exporter(EVERYBODY)
+    statuses = together(6, lambda _: owner.get("$export", **ASYNC).status_code)
+    assert sorted(statuses) == [202, 202, 429, 429, 429, 429]
+    assert ExportJob.objects.count() == 2
