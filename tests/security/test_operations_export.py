@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fhir.access import Access, Guard, Rule
-from fhir.export import running
+from fhir.export import asking, running
 from fhir.export.models import ExportJob
 from fhir.outcome import Unauthorized
 from tests.fhir.callers import Caller
@@ -276,9 +277,19 @@ def test_an_export_holds_only_what_the_query_of_a_scope_finds(directory: Path) -
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_no_more_exports_are_under_way_than_may_be_however_many_are_started_at_once(settings: Any) -> None:
+def test_no_more_exports_are_under_way_than_may_be_however_many_are_started_at_once(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.EXPORT_MAX_JOBS = 2
     owner = Exporter(EVERYBODY)
+    meeting = threading.Barrier(6)
+    reach = asking._reach
+
+    def meet(*rest: Any) -> Any:
+        meeting.wait()
+        return reach(*rest)
+
+    monkeypatch.setattr(asking, "_reach", meet)
     statuses = together(6, lambda _: owner.get("$export", **ASYNC).status_code)
     assert sorted(statuses) == [202, 202, 429, 429, 429, 429]
     assert ExportJob.objects.count() == 2
