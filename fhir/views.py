@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.decorators import decorator_from_middleware
 from django.utils.deprecation import MiddlewareMixin
@@ -15,6 +16,7 @@ from fhir.answering import Address, Interaction, Message, Reply, Resource, refus
 from fhir.exchange import Answer
 from fhir.jsontext import serialise
 from fhir.outcome import Issue, NotFound, outcome
+from fhir.search.time_limit import is_timeout, too_slow
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,9 @@ class UnexpectedErrors(MiddlewareMixin):
     """Turns what nobody has foreseen into an OperationOutcome without details; these go to the log."""
 
     def process_exception(self, message: Message, exception: Exception) -> Reply:
-        """500, with nothing about the cause."""
+        """500, with nothing about the cause; 504 for a statement that the database has stopped."""
+        if isinstance(exception, OperationalError) and is_timeout(exception):
+            return refusal(too_slow())
         logger.error(
             "A FHIR request failed: %s %s", message.method, message.META["PATH_INFO"], exc_info=exception
         )

@@ -238,7 +238,7 @@ FHIR_SECURITY = "oauth.smart_configuration.oauth_uris"
 FHIR_PAGE_SIZE = env.int("FHIR_PAGE_SIZE", default=20)
 FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
 # A request's statement that takes longer is stopped, in servers only (fhir/search/time_limit.py); 0: never.
-FHIR_SEARCH_TIMEOUT_SECONDS = env.float("FHIR_SEARCH_TIMEOUT_SECONDS", default=30.0)
+FHIR_SEARCH_TIMEOUT_SECONDS = max(0.0, env.float("FHIR_SEARCH_TIMEOUT_SECONDS", default=30.0))
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 
 # --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------

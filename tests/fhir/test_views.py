@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
@@ -147,6 +148,19 @@ def test_an_unforeseen_error_is_logged_and_tells_nothing(
     assert _code(response) == "exception"
     assert b"secret" not in response.content
     assert "a secret detail" in caplog.text
+
+
+def test_a_statement_that_the_database_stops_anywhere_is_a_504(rf: RequestFactory) -> None:
+    class Stopped(Exception):
+        sqlstate = "57014"
+
+    def stopped(request: Request) -> Answer:
+        raise OperationalError("canceling statement") from Stopped()
+
+    response = view(public=True, GET=stopped)(rf.get("/fhir/x"))
+    assert isinstance(response, HttpResponse)
+    assert response.status_code == 504
+    assert _code(response) == "timeout"
 
 
 def test_a_token_in_the_url_is_no_token(api: Caller) -> None:
