@@ -10,7 +10,7 @@ import requests
 
 from tests.demo_site import ROOT
 
-WORKERS, BLOCKING_THREADS = 2, 3
+WORKERS, BLOCKING_THREADS = 2, 2
 START_SECONDS = 120
 
 

@@ -62,15 +62,21 @@ class Resource:
     """What stands at one kind of address: an interaction for each HTTP method (HEAD is answered as GET).
 
     A `public` one is for everybody, with a token or without. One that is not `negotiated` answers in a format
-    of its own, whatever the caller accepts.
+    of its own, whatever the caller accepts. Without `head` there is no HEAD, for what a GET sets going.
     """
 
     def __init__(
-        self, interactions: Mapping[str, Interaction], *, public: bool = False, negotiated: bool = True
+        self,
+        interactions: Mapping[str, Interaction],
+        *,
+        public: bool = False,
+        negotiated: bool = True,
+        head: bool = True,
     ) -> None:
         self.interactions = interactions
         self._public, self._negotiated = public, negotiated
-        self._allowed = [*interactions, *(["HEAD"] if "GET" in interactions else []), "OPTIONS"]
+        self._head = head and "GET" in interactions
+        self._allowed = [*interactions, *(["HEAD"] if self._head else []), "OPTIONS"]
 
     def reply(self, message: Message, address: Address) -> Reply:
         """What the interaction answers. All errors that are foreseen become OperationOutcomes."""
@@ -98,7 +104,7 @@ class Resource:
 
     def _interaction(self, method: str) -> Interaction | None:
         """The interaction for this method, None for OPTIONS. Raises MethodNotAllowed."""
-        found = self.interactions.get("GET" if method == "HEAD" else method)
+        found = self.interactions.get("GET" if method == "HEAD" and self._head else method)
         if found is None and method != "OPTIONS":
             raise MethodNotAllowed(f"{method} is not possible here.", allow=self._allowed)
         return found

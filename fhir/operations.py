@@ -50,13 +50,18 @@ class Operation:
     on_instance: bool
     methods: Mapping[str, Interaction] = field(hash=False)
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether its GET changes nothing; that of an export starts one."""
+        return self.name != "export"
+
     def url(self) -> URLPattern:
         """Where it is mounted."""
         place = {"": "", "*": "<str:type>/"}.get(self.type, f"{self.type}/")
         place += "<str:id>/" if self.on_instance else ""
         address = {"type": self.type} if self.type not in ("", "*") else {}
         methods: dict[str, Any] = dict(self.methods)
-        return path(f"{place}${self.name}", view(**methods), address)
+        return path(f"{place}${self.name}", view(head=self.is_safe, **methods), address)
 
 
 OPERATIONS = (

@@ -38,14 +38,16 @@ class UnexpectedErrors(MiddlewareMixin):
         return reply_with(Answer(500, serialise(outcome([issue]))))
 
 
-def view(*, public: bool = False, negotiated: bool = True, **interactions: Interaction) -> View:
+def view(
+    *, public: bool = False, negotiated: bool = True, head: bool = True, **interactions: Interaction
+) -> View:
     """A view with one interaction for each HTTP method that this URL knows (HEAD is answered as GET).
 
-    `public` and `negotiated` are as for fhir.answering.Resource. The view's `reply` is the same without
+    `public`, `negotiated` and `head` are as for fhir.answering.Resource. The view's `reply` is the same without
     Django's requests and responses, `methods` are the HTTP methods.
     """
     watched: Any = decorator_from_middleware(UnexpectedErrors)
-    reply: Replying = watched(Resource(interactions, public=public, negotiated=negotiated).reply)
+    reply: Replying = watched(Resource(interactions, public=public, negotiated=negotiated, head=head).reply)
 
     @csrf_exempt
     def answer(http: HttpRequest, **address: str) -> HttpResponseBase:

@@ -122,7 +122,7 @@ def serving(**settings: str) -> Iterator[Server]:
     """A server with two workers of three threads each, and these settings."""
     port = postgres_server.free_port()
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-    words += ["--blocking-threads", "3", "--no-ws", "--respawn-failed-workers", "--log-level", "warning"]
+    words += ["--blocking-threads", "2", "--no-ws", "--respawn-failed-workers", "--log-level", "warning"]
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", *words, "smartcdr.wsgi:application"],
         cwd=ROOT,

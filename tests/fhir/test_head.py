@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fhir.export.models import ExportJob
 from tests.fhir.callers import Caller, for_patients
 
 PLACES = [
@@ -40,3 +41,12 @@ def test_a_head_is_refused_and_spared_as_a_get_is(api: Caller, person: None) -> 
     assert Caller.anonymous().send("HEAD", "Patient/p").status_code == 401
     api.send("DELETE", "Patient/p")
     assert api.send("HEAD", "Patient/p").status_code == 410
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1")
+@pytest.mark.parametrize("place", ["$export", "Patient/$export", "Group/g/$export"])
+def test_a_head_starts_no_export(api: Caller, place: str) -> None:
+    response = api.send("HEAD", place)
+    assert response.status_code == 405
+    assert "HEAD" not in response["Allow"]
+    assert not ExportJob.objects.exists()
