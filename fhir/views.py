@@ -43,8 +43,8 @@ def view(
 ) -> View:
     """A view with one interaction for each HTTP method that this URL knows (HEAD is answered as GET).
 
-    `public`, `negotiated` and `head` are as for fhir.answering.Resource. The view's `reply` is the same without
-    Django's requests and responses, `methods` are the HTTP methods.
+    `public`, `negotiated` and `head` are as for fhir.answering.Resource. The view's `reply` is the same
+    without Django's requests and responses, `methods` are the HTTP methods.
     """
     watched: Any = decorator_from_middleware(UnexpectedErrors)
     reply: Replying = watched(Resource(interactions, public=public, negotiated=negotiated, head=head).reply)
