@@ -42,7 +42,8 @@ def test_whoever_guesses_passwords_is_told_how_long_to_wait(demo_site: DemoSite,
     guesser = visitors.new()
     guesser.page.goto(f"{demo_site.url}/accounts/login/")
     for _ in range(6):
-        guesser.sign_in({**demo_site.user("related"), "password": "not this one"})
+        # Nobody of the demonstration, who would be locked out for the tests that follow.
+        guesser.sign_in({"username": "somebody.else", "password": "not this one"})
         guesser.page.wait_for_load_state()
     guesser.sees("Please wait five minutes")
     guesser.picture("locked-out")
@@ -53,7 +54,8 @@ def test_a_person_is_told_what_is_not_theirs_and_how_to_go_on(
 ) -> None:
     patient = visitors.new()
     patient.page.goto(f"{demo_site.url}/accounts/login/")
-    patient.sign_in(demo_site.user("patient"))
+    # This person is locked out at the end, and is nobody's whom other tests need.
+    patient.sign_in(next(user for user in demo_site.users if user["username"] == "david.okafor"))
     patient.sees("Apps")
     _open(patient, "/admin/", 200, "Apps", "no-staff")
     patient.sees("The administration is for staff")

@@ -349,6 +349,8 @@ def test_two_tokens_of_one_service_live_beside_each_other(service: Service) -> N
 @pytest.mark.django_db(transaction=True)
 def test_only_the_tokens_own_row_is_written_without_waiting_for_the_disk() -> None:
     service = make_service()
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
     with CaptureQueriesContext(connection) as asked:
         assert service.ask_token().status_code == 200
     writes = [query["sql"] for query in asked if "INSERT" in query["sql"]]
