@@ -103,4 +103,6 @@ def _is_newest_first(exchange: Exchange, body: bytes) -> bool:
 
 def _is_whole_record(exchange: Exchange, body: bytes) -> bool:
     wanted: Any = exchange.subject
-    return bool(len(_matches(body)) == min(wanted["size"], MOST_OF_A_RECORD))
+    # The patient comes first, beside what a page holds.
+    whole = wanted["size"] <= MOST_OF_A_RECORD
+    return bool(len(_matches(body)) == (wanted["size"] if whole else MOST_OF_A_RECORD + 1))
