@@ -63,6 +63,7 @@ def _run(session: requests.Session, url: str) -> Any:
     while (
         answer := session.get(started.headers["Content-Location"], timeout=SECONDS)
     ).status_code == ACCEPTED:
+        # As a client of the API does: it is not told when the export is complete.
         time.sleep(POLL_SECONDS)
     if answer.status_code != OK:
         raise WrongAnswerError(f"The export ended with {answer.status_code} {answer.text[:1000]}")

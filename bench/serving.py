@@ -25,6 +25,7 @@ def serving(port: int, environment: Mapping[str, str]) -> Iterator[None]:
         while not _answers(f"http://localhost:{port}/readyz"):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("The server did not start.")
+            # Nothing tells when a server listens; the deadline above ends this.
             time.sleep(0.2)
         yield
 

@@ -47,7 +47,7 @@ def targets(places: Iterable[Place]) -> set[int]:
         return set()
     wanted = rows_of("p(hash, patient, date, id)", rows)
     found = fetch(
-        f"SELECT DISTINCT x.target FROM {wanted.sql} JOIN fhir_referenceindex x ON x.hash = p.hash "  # noqa: S608
+        f"SELECT DISTINCT x.target FROM {wanted.sql} JOIN fhir_referenceindex x ON x.hash = p.hash "
         "AND x.patient = p.patient AND x.date = p.date AND x.resource_id = p.id",
         wanted.params,
     )
@@ -63,7 +63,7 @@ def resources(access: Access, keys: Collection[int], reach: Condition, since: in
         return []
     alive, chosen = guard(access), among(sorted(keys))
     rows = fetch(
-        "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "  # noqa: S608
+        "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "
         "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
         f"ON g.alive AND r.key {chosen.sql} AND NOT r.deleted AND {reach.sql} ORDER BY r.type, r.id",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from django.conf import settings
-from django.db import connection
 
 from fhir import store
 from fhir.access import Access
@@ -17,6 +16,7 @@ from fhir.elements import is_resource_type
 from fhir.exchange import Request
 from fhir.hashing import digest
 from fhir.outcome import Conflict, PreconditionFailed
+from fhir.rows import ON_POSTGRESQL
 from fhir.search.matching import matches_of_all
 from fhir.search.query import pairs
 from fhir.store import Current
@@ -74,7 +74,7 @@ def hold_matches(access: Access, found: Mapping[Condition, str]) -> None:
 
     On PostgreSQL they may have been changed between the search and the lock.
     """
-    if connection.vendor != "postgresql" or not found:
+    if not ON_POSTGRESQL or not found:
         return
     again = matches_of_all(list(found), access)
     if any(again[condition] != [fhir_id] for condition, fhir_id in found.items()):

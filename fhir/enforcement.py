@@ -21,6 +21,7 @@ from fhir.hashing import MIXED, digest, reference_key
 from fhir.indexing import IndexRows
 from fhir.outcome import Forbidden
 from fhir.registry import RESOURCE_TYPES, compartment_class
+from fhir.rows import ON_POSTGRESQL
 from fhir.tables import TYPE_NUMBERS
 
 SECURITY_CONTEXT = digest("Binary", "securityContext")
@@ -46,16 +47,20 @@ def guard(access: Access) -> Condition:
 
 
 def require(access: Access, resource_type: str, letter: str) -> None:
-    """Raise Forbidden unless some rule allows this interaction on some resources of this type.
+    """Raise Forbidden unless some rule allows this interaction on some resources of this type."""
+    if not permits(access, resource_type, letter):
+        raise Forbidden(f"The token's scopes do not allow '{letter}' on {resource_type}.")
+
+
+def permits(access: Access, resource_type: str, letter: str) -> bool:
+    """Whether some rule allows this interaction on some resources of this type.
 
     A caller may always ask for resources of its own fhirUser's type: `visible` then shows that one only.
     """
     rules = _understood(access, resource_type, letter)
     if rules and (letter in "rs" or _are_writable(resource_type, rules)):
-        return
-    if letter == "r" and access.own.startswith(f"{resource_type}/"):
-        return
-    raise Forbidden(f"The token's scopes do not allow '{letter}' on {resource_type}.")
+        return True
+    return letter == "r" and access.own.startswith(f"{resource_type}/")
 
 
 def reaches_all(access: Access, resource_type: str, letter: str) -> bool:
@@ -233,7 +238,7 @@ def _in_compartments(alias: str, patients: frozenset[str], names: list[str]) -> 
     """
     chosen, params = _among(sorted(_keys(patients)))
     probe = (
-        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} "  # noqa: S608
+        f"EXISTS (SELECT 1 FROM fhir_compartment c WHERE c.patient {chosen} "
         f"AND c.type IN ({', '.join(['%s'] * len(names))}) "
         f"AND c.date = {alias}.date AND c.resource_id = {alias}.id)"
     )
@@ -247,7 +252,7 @@ def _among(values: list[int]) -> tuple[str, tuple[Any, ...]]:
     """A comparison with one or several numbers whose text does not depend on how many there are."""
     if len(values) == 1:
         return "= %s", (values[0],)
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         return "= ANY(%s::bigint[])", (f"{{{','.join(map(str, values))}}}",)
     return "IN (SELECT value FROM json_each(%s))", (json.dumps(values),)
 
@@ -256,7 +261,7 @@ def _secured(access: Access, letter: str) -> Condition:
     """A Binary is within reach where its securityContext is: https://hl7.org/fhir/R4/binary.html#security."""
     context = _context(access, letter)
     return Condition(
-        "EXISTS (SELECT 1 FROM fhir_referenceindex y "  # noqa: S608
+        "EXISTS (SELECT 1 FROM fhir_referenceindex y "
         "JOIN fhir_resource t ON t.key = y.target AND NOT t.deleted WHERE y.hash = %s "
         f"AND y.patient = r.patient AND y.date = r.date AND y.resource_id = r.id AND {context.sql})",
         (SECURITY_CONTEXT, *context.params),
@@ -297,7 +302,7 @@ def _reaches_context(access: Access, target: int, letter: str) -> bool:
     context = _context(access, letter)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT 1 FROM fhir_resource t WHERE t.key = %s AND NOT t.deleted AND {context.sql}",  # noqa: S608
+            f"SELECT 1 FROM fhir_resource t WHERE t.key = %s AND NOT t.deleted AND {context.sql}",
             (target, *context.params),
         )
         return cursor.fetchone() is not None

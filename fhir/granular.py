@@ -17,6 +17,7 @@ from fhir.condition import Condition
 from fhir.hashing import NONE
 from fhir.indexing import IndexRows
 from fhir.outcome import BadRequest
+from fhir.rows import ON_POSTGRESQL
 from fhir.search.criteria import Asked, all_of
 from fhir.search.holding import holds
 from fhir.search.plain import plain
@@ -82,7 +83,7 @@ def satisfied(resource_type: str, criteria: Iterable[str], content: IndexRows) -
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {', '.join(table.sql for table in tables)} SELECT {answers.sql} FROM fhir_resource r",  # noqa: S608
+            f"WITH {', '.join(table.sql for table in tables)} SELECT {answers.sql} FROM fhir_resource r",
             (*(value for table in tables for value in table.params), *answers.params),
         )
         (row,) = cursor.fetchall()
@@ -108,12 +109,12 @@ def _indexes(resource_type: str, content: IndexRows, wanted: Collection[object])
 def _stand_in(table: Table, rows: list[Row]) -> Condition:
     """A table of the same name and columns with just these rows, for a WITH clause."""
     head = f"{table.name}({table.names}) AS"
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         columns = ", ".join(
             f'u.{name} COLLATE "C"' if kind == "text" else f"u.{name}" for name, kind in table.columns
         )
         return Condition(
-            f"{head} (SELECT {columns} FROM {table.by_row} u)",  # noqa: S608
+            f"{head} (SELECT {columns} FROM {table.by_row} u)",
             (row_array(table, rows),),
         )
     nulls = ", ".join(["NULL"] * len(table.columns))

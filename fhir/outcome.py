@@ -211,10 +211,3 @@ class TooManyRequests(_Fixed):
 
     def __init__(self, diagnostics: str, *, retry_after: int) -> None:
         super().__init__(diagnostics, headers={"Retry-After": str(retry_after)})
-
-
-class NotImplementedHere(_Fixed):
-    """501: FHIR has this, this server does not."""
-
-    fixed_status = 501
-    usual_code = "not-supported"

@@ -69,7 +69,7 @@ def page(
     )
     alive = guard(access)
     rows = fetch(
-        "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "  # noqa: S608
+        "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN ("
         "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text "
         "FROM fhir_compartment c JOIN fhir_resource r ON r.id = c.resource_id "
@@ -94,7 +94,7 @@ def _period(care: Care) -> list[Condition]:
         dates = rows_of("m(type, hash)", _main_dates())
         found.append(
             Condition(
-                f"({undated.sql} OR c.date >= %s OR EXISTS (SELECT 1 "  # noqa: S608
+                f"({undated.sql} OR c.date >= %s OR EXISTS (SELECT 1 "
                 f"FROM {dates.sql} JOIN fhir_dateindex d ON d.hash = m.hash WHERE m.type = c.type "
                 "AND d.patient = r.patient AND d.date = r.date AND d.resource_id = r.id AND d.high >= %s))",
                 (*undated.params, care.start, *dates.params, care.start),

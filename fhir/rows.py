@@ -30,7 +30,7 @@ class _Kept(threading.local):
 _kept = _Kept()
 
 
-def rows(sql: str, params: Sequence[Any]) -> Rows:
+def fetched(sql: str, params: Sequence[Any]) -> Rows:
     """All rows of a statement with %s placeholders. Raises Django's database errors."""
     database = connections[DEFAULT_DB_ALIAS]
     if database.in_atomic_block or database.execute_wrappers or database.queries_logged:

@@ -52,12 +52,12 @@ class Table:
 
     def insertion(self) -> str:
         """SQLite: insert one row."""
-        return f"INSERT INTO {self.name} ({self.names}) VALUES ({', '.join(['%s'] * len(self.columns))})"  # noqa: S608
+        return f"INSERT INTO {self.name} ({self.names}) VALUES ({', '.join(['%s'] * len(self.columns))})"
 
     def removal(self) -> str:
         """SQLite: delete the row with this key."""
         match = " AND ".join(f"{name} = %s" for name, _ in self.columns[: self.key])
-        return f"DELETE FROM {self.name} WHERE {match}"  # noqa: S608
+        return f"DELETE FROM {self.name} WHERE {match}"
 
 
 _SHARED = (("hash", "bigint"), ("patient", "bigint"), ("date", "bigint"), ("resource_id", "bigint"))

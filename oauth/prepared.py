@@ -14,7 +14,7 @@ from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.base import ModelState
 from django.utils import timezone
 
-from fhir.rows import rows
+from fhir.rows import fetched
 
 M = TypeVar("M", bound=Model)
 
@@ -48,7 +48,7 @@ class Prepared:
         known: dict[Any, Any] = {value(name): given for name, given in values.items()}
         known[compiled.now] = here.ops.adapt_datetimefield_value(timezone.now())
         return compiled.convert(
-            rows(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
+            fetched(compiled.sql, [_filled(parameter, known) for parameter in compiled.parameters])
         )
 
     def _compile(self) -> _Compiled:

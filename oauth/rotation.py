@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from fhir.rows import rows
+from fhir.rows import ON_POSTGRESQL, fetched
 
 _SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
 _INHERITED = (
@@ -57,8 +57,8 @@ def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh:
     The one UPDATE decides which of several parallel requests wins; the others get SpentError.
     """
     spend, new_access, new_refresh = ([*map(_value, part)] for part in ((now, now, key), access, refresh))
-    if connection.vendor == "postgresql":
-        done = bool(rows(_AT_ONCE, [*spend, *new_access, *new_refresh]))
+    if ON_POSTGRESQL:
+        done = bool(fetched(_AT_ONCE, [*spend, *new_access, *new_refresh]))
     else:
         done = _step_by_step(key, spend, new_access, new_refresh)
     if not done:

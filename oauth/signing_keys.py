@@ -22,6 +22,7 @@ from django.utils import timezone
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
+from fhir.rows import ON_POSTGRESQL
 from oauth.models import SigningKey
 from oauth.prepared import Prepared
 
@@ -175,7 +176,7 @@ def _box() -> MultiFernet:
 
 def _lock() -> None:
     """Let nobody else change keys until this transaction ends. SQLite's writers exclude each other anyway."""
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 

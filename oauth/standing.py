@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connections
 
-from fhir.rows import rows
+from fhir.rows import fetched
 
 RESTS_ON: dict[str, tuple[str, ...]] = {
     "accounts_proxy": (),
@@ -63,7 +63,7 @@ _RENEW_ON_SQLITE = (
 
 def current() -> int:
     """The stamp at this moment. Read it before what is decided under it, so that no change falls between."""
-    [(stamp,)] = rows(f"SELECT {CURRENT}", ())
+    [(stamp,)] = fetched(f"SELECT {CURRENT}", ())
     return int(stamp)
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from accounts.models import Proxy
-from fhir.rows import rows
+from fhir.rows import fetched
 from oauth import standing
 from oauth.models import Application
 from oauth.models.consent import in_force
@@ -30,7 +30,7 @@ _CHECKSUM = "\x00checksum"
 _NOW = datetime(1, 1, 1, 0, 0, 0, 271828, tzinfo=UTC)
 
 _STANDS = (
-    "(EXISTS (SELECT 1 FROM oauth_accesstoken "  # noqa: S608  our own names
+    "(EXISTS (SELECT 1 FROM oauth_accesstoken "  # noqa: S608  # our own names
     "WHERE id = %s AND token_checksum = %s AND revoked IS NULL)"
     f" AND {standing.CURRENT} = %s)"
 )
@@ -89,7 +89,7 @@ def living_id(model: type[Model], checksum: str) -> int | None:
     One statement that was compiled before: what `alive` costs to put together is saved at each call.
     """
     sql, parameters = _compiled_search(connection.vendor, model)
-    found = rows(sql, _filled(parameters, {_CHECKSUM: checksum}))
+    found = fetched(sql, _filled(parameters, {_CHECKSUM: checksum}))
     return int(found[0][0]) if found else None
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from fhir.rows import rows
+from fhir.rows import fetched
 from oauth.client_assertion import Assertion
 from oauth.models import Application, ClientAssertionJti
 
@@ -31,7 +31,7 @@ def use_up(client: Application, assertion: Assertion) -> bool:
     """
     _clean_now_and_then()
     expires = connection.ops.adapt_datetimefield_value(assertion.expires)
-    return bool(rows(_INSERT, [client.pk, assertion.jti_digest, expires]))
+    return bool(fetched(_INSERT, [client.pk, assertion.jti_digest, expires]))
 
 
 def clean() -> int:

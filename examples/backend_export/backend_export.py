@@ -84,6 +84,7 @@ class Service:
             with self.call(status_url) as answer:
                 if answer.status == 200:
                     return json.load(answer), status_url
+                # The server says how long to wait; half a minute at most, whatever it says.
                 time.sleep(min(int(answer.headers.get("Retry-After", "1")), 30))
 
     def count(self, manifest):

@@ -39,7 +39,7 @@ def _deleted(access: Access, job: ExportJob) -> list[tuple[str, str]]:
     names = ", ".join(["%s"] * len(job.types))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT g.alive, r.type, r.fhir_id "  # noqa: S608
+            "SELECT g.alive, r.type, r.fhir_id "
             f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.type IN ({names}) AND r.last_updated >= %s AND r.deleted "
             "ORDER BY r.type, r.id",

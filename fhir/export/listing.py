@@ -69,7 +69,7 @@ def of_system(types: Collection[str], since: int) -> Listing:
         where = Condition(f"{where.sql} AND r.last_updated >= %s", (*where.params, since))
     return _list(
         Condition(
-            f"SELECT r.type, r.id FROM fhir_resource r WHERE {where.sql} ORDER BY r.type, r.id",  # noqa: S608
+            f"SELECT r.type, r.id FROM fhir_resource r WHERE {where.sql} ORDER BY r.type, r.id",
             where.params,
         )
     )
@@ -85,7 +85,7 @@ def of_patients(types: Collection[str], patients: Collection[int] | None) -> Lis
         where = Condition(f"{where.sql} AND c.patient {chosen.sql}", (*where.params, *chosen.params))
     return _list(
         Condition(
-            f"SELECT DISTINCT c.type, c.resource_id FROM fhir_compartment c WHERE {where.sql} ORDER BY 1, 2",  # noqa: S608
+            f"SELECT DISTINCT c.type, c.resource_id FROM fhir_compartment c WHERE {where.sql} ORDER BY 1, 2",
             where.params,
         )
     )

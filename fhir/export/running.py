@@ -220,7 +220,7 @@ def _fetch(
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT g.alive, r.id, r.patient, r.date, {text.sql} "  # noqa: S608
+            f"SELECT g.alive, r.id, r.patient, r.date, {text.sql} "
             f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.id {chosen.sql} AND r.type = %s AND NOT r.deleted AND {reach.sql} "
             "ORDER BY r.id",

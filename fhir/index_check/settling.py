@@ -19,6 +19,7 @@ from fhir.index_check.differences import Difference, Kind
 from fhir.index_check.staging import NUMBER
 from fhir.index_check.stored import COLUMNS, Stored, UnreadableError, extracted, wrong_columns
 from fhir.indexing import IndexRows
+from fhir.rows import ON_POSTGRESQL
 from fhir.search.rowsets import among
 from fhir.store import in_transaction
 from fhir.store.statements import Rows, write
@@ -80,10 +81,10 @@ def _locked(numbers: list[int]) -> dict[int, Stored]:
     """These resources by number, deleted ones included, locked until the transaction ends, in the order in
     which writers lock."""
     chosen = among(numbers)
-    lock = " FOR UPDATE OF r" if connection.vendor == "postgresql" else ""
+    lock = " FOR UPDATE OF r" if ON_POSTGRESQL else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {COLUMNS} FROM fhir_resource r WHERE r.id {chosen.sql} ORDER BY r.id{lock}",  # noqa: S608
+            f"SELECT {COLUMNS} FROM fhir_resource r WHERE r.id {chosen.sql} ORDER BY r.id{lock}",
             chosen.params,
         )
         return {row[0]: Stored(*row) for row in cursor.fetchall()}
@@ -106,11 +107,11 @@ def _present(table: Table, rows: Sequence[Row]) -> dict[Row, Row]:
     """The rows of an index that have the keys of these, by key."""
     keys = [name for name, _ in table.columns[: table.key]]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if ON_POSTGRESQL:
             names = ", ".join(f"i.{name}" for name, _ in table.columns)
             match = " AND ".join(f"i.{name} = u.{name}" for name in keys)
             cursor.execute(
-                f"SELECT {names} FROM {table.by_row} u JOIN {table.name} i ON {match}",  # noqa: S608
+                f"SELECT {names} FROM {table.by_row} u JOIN {table.name} i ON {match}",
                 [row_array(table, rows)],
             )
             found: list[Any] = cursor.fetchall()
@@ -119,7 +120,7 @@ def _present(table: Table, rows: Sequence[Row]) -> dict[Row, Row]:
             match = " AND ".join(f"{name} = %s" for name in keys)
             for row in rows:
                 key: list[Any] = list(row[: table.key])
-                cursor.execute(f"SELECT {table.names} FROM {table.name} WHERE {match}", key)  # noqa: S608
+                cursor.execute(f"SELECT {table.names} FROM {table.name} WHERE {match}", key)
                 found += cursor.fetchall()
     return {row[: table.key]: row for row in found}
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 from fhir.condition import ALWAYS, Condition
+from fhir.rows import ON_POSTGRESQL
 from fhir.tables import INDEX_TABLES, Row, Table
 
 NUMBER = 3
@@ -20,7 +21,7 @@ def prepare() -> None:
     with connection.cursor() as cursor:
         for table in INDEX_TABLES:
             cursor.execute(
-                f"CREATE TEMPORARY TABLE {_copy(table)} AS SELECT {table.names} FROM {table.name} LIMIT 0"  # noqa: S608
+                f"CREATE TEMPORARY TABLE {_copy(table)} AS SELECT {table.names} FROM {table.name} LIMIT 0"
             )
             cursor.execute(f"CREATE INDEX {_copy(table)}_resource ON {_copy(table)} (resource_id)")
 
@@ -44,13 +45,13 @@ def fill(low: int, high: int, types: Sequence[str]) -> int:
     all, and what belongs to no resource). Returns how many there are."""
     count = 0
     chosen = of_types("type", types)
-    where = f" AND resource_id IN (SELECT id FROM fhir_resource WHERE {chosen.sql})" if types else ""  # noqa: S608
-    empty = "TRUNCATE" if connection.vendor == "postgresql" else "DELETE FROM"
+    where = f" AND resource_id IN (SELECT id FROM fhir_resource WHERE {chosen.sql})" if types else ""
+    empty = "TRUNCATE" if ON_POSTGRESQL else "DELETE FROM"
     with connection.cursor() as cursor:
         for table in INDEX_TABLES:
             cursor.execute(f"{empty} {_copy(table)}")
             cursor.execute(
-                f"INSERT INTO {_copy(table)} SELECT {table.names} FROM {table.name} "  # noqa: S608
+                f"INSERT INTO {_copy(table)} SELECT {table.names} FROM {table.name} "
                 f"WHERE resource_id >= %s AND resource_id < %s{where}",
                 (low, high, *chosen.params),
             )
@@ -64,7 +65,7 @@ def rows(low: int, high: int) -> dict[Table, set[Row]]:
     with connection.cursor() as cursor:
         for table in INDEX_TABLES:
             cursor.execute(
-                f"SELECT {table.names} FROM {_copy(table)} WHERE resource_id >= %s AND resource_id < %s",  # noqa: S608
+                f"SELECT {table.names} FROM {_copy(table)} WHERE resource_id >= %s AND resource_id < %s",
                 (low, high),
             )
             found[table] = set(cursor.fetchall())

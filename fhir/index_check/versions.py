@@ -33,7 +33,7 @@ def gaps(low: int, high: int, types: Sequence[str]) -> list[Difference]:
     chosen = of_types("r.type", types)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT r.type, r.fhir_id, r.version, coalesce(v.held, 0) FROM fhir_resource r LEFT JOIN "  # noqa: S608
+            "SELECT r.type, r.fhir_id, r.version, coalesce(v.held, 0) FROM fhir_resource r LEFT JOIN "
             "(SELECT resource_id, count(*) AS held, min(version) AS least, max(version) AS most "
             "FROM fhir_resourceversion WHERE resource_id >= %s AND resource_id < %s GROUP BY resource_id) v "
             f"ON v.resource_id = r.id WHERE r.id >= %s AND r.id < %s AND {chosen.sql} "
@@ -68,7 +68,7 @@ def _batch(behind: tuple[int, int], high: int, types: Sequence[str]) -> list[Ver
     chosen = of_types("r.type", types)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT v.resource_id, r.type, r.fhir_id, v.version, v.last_updated, v.deleted, "  # noqa: S608
+            "SELECT v.resource_id, r.type, r.fhir_id, v.version, v.last_updated, v.deleted, "
             f"substr(v.text, 1, {HEAD}) FROM fhir_resourceversion v "
             "JOIN fhir_resource r ON r.id = v.resource_id "
             f"WHERE (v.resource_id, v.version) > (%s, %s) AND v.resource_id < %s AND {chosen.sql} "

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fhir.access import Access
 from fhir.condition import NEVER
 from fhir.elements import is_resource_type
-from fhir.enforcement import require, visible
+from fhir.enforcement import permits, require, visible
 from fhir.outcome import BadRequest, Forbidden
 from fhir.registry import RESOURCE_TYPES, search_parameters
 from fhir.search.criteria import Asked
@@ -83,18 +83,10 @@ def _within_reach(access: Access, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _all_within_reach(access: Access) -> tuple[str, ...]:
-    allowed = tuple(name for name in RESOURCE_TYPES if _may_search(access, name))
+    allowed = tuple(name for name in RESOURCE_TYPES if permits(access, name, "s"))
     if not allowed:
         raise Forbidden("The token's scopes do not allow 's' on any type.")
     return _within_reach(access, allowed)
-
-
-def _may_search(access: Access, resource_type: str) -> bool:
-    try:
-        require(access, resource_type, "s")
-    except Forbidden:
-        return False
-    return True
 
 
 def _not_common(types: Iterable[str], name: str, value: str) -> str:

@@ -151,7 +151,7 @@ def _branch(probe: Probe, reach: Condition, patient: Condition, rest: tuple[Crit
     columns = "x.resource_id AS id, x.patient, x.date" + (", x.high" if with_high else "")
     inner = all_of((probe.where, patient))
     table = f"{probe.table} x" if patient is ALWAYS else by_key(probe.table, "x")
-    source = Condition(f"SELECT {columns} FROM {table} WHERE {inner.sql}", inner.params)  # noqa: S608
+    source = Condition(f"SELECT {columns} FROM {table} WHERE {inner.sql}", inner.params)
     return Branch(source, all_of((reach, _filters(rest, with_high))), "", probe.unique)
 
 

@@ -53,7 +53,7 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     total = _count([branch for each in found for branch in each]) if counted else Condition("NULL")
     keys = "".join(f"p.k{number}, " for number in range(len(order.keys)))
     rows = fetch(
-        f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.type, f.fhir_id, f.text "  # noqa: S608
+        f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.type, f.fhir_id, f.text "
         f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total LIMIT 1) g "
         f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
         f"ORDER BY {order.clause('p.')}",
@@ -106,7 +106,7 @@ def _ordered(
         parts += [_first(branch, order, where, limit) for branch in inner]
     if len(parts) == 1:
         return parts[0]
-    rows = (f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))  # noqa: S608
+    rows = (f"SELECT * FROM ({part.sql}) b{place}" for place, part in enumerate(parts))
     union = " UNION ".join(rows)
     params = tuple(value for part in parts for value in part.params)
     return Condition(f"{union} ORDER BY {found[0][0].clause('')} LIMIT {limit}", params)
@@ -151,4 +151,4 @@ def _count(found: list[Branch]) -> Condition:
     union = " UNION ".join(part.sql for part in parts)
     if len(parts) == 1 and not found[0].unique:
         union = union.replace("SELECT r.id", "SELECT DISTINCT r.id", 1)
-    return Condition(f"(SELECT COUNT(*) FROM ({union}) u)", params)  # noqa: S608
+    return Condition(f"(SELECT COUNT(*) FROM ({union}) u)", params)

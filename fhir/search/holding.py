@@ -15,7 +15,7 @@ def holds(criterion: Criterion, row: str) -> Condition:
         return criterion.home
     found = any_of(
         Condition(
-            f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "  # noqa: S608
+            f"EXISTS (SELECT 1 FROM {probe.table} x WHERE {probe.where.sql} "
             f"AND x.patient = {row}.patient AND x.date = {row}.date AND x.resource_id = {row}.id "
             f"{_ONE_BY_ONE})",
             probe.where.params,

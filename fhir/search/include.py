@@ -95,7 +95,7 @@ def _targets(include: Include, parameters: Sequence[SearchParameter]) -> frozens
 
 def _resources(where: Condition) -> Condition:
     return Condition(
-        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE NOT r.deleted AND {where.sql}",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM fhir_resource r WHERE NOT r.deleted AND {where.sql}",
         where.params,
     )
 
@@ -103,7 +103,7 @@ def _resources(where: Condition) -> Condition:
 def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Condition:
     keys = among([reference_key(hit.type, hit.fhir_id) for hit in targets])
     return Condition(
-        f"SELECT {_COLUMNS} FROM fhir_resource r "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM fhir_resource r "
         "WHERE r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "
         f"WHERE x.hash {hashes.sql} AND x.target {keys.sql}) AND NOT r.deleted AND {reach.sql}",
         (*hashes.params, *keys.params, *reach.params),
@@ -113,7 +113,7 @@ def _pointing(hashes: Condition, targets: Sequence[Hit], reach: Condition) -> Co
 def _pointed_at(hashes: Condition, sources: Sequence[Hit], reach: Condition) -> Condition:
     rows = rows_of("p(id, patient, date)", [(hit.number, hit.patient, hit.date) for hit in sources])
     return Condition(
-        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT x.target FROM {rows.sql} "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT x.target FROM {rows.sql} "
         f"JOIN fhir_referenceindex x ON x.hash {hashes.sql} AND x.patient = p.patient AND x.date = p.date "
         # CROSS JOIN: SQLite keeps this order, and would else walk all resources of the types in `reach`.
         f"AND x.resource_id = p.id) w CROSS JOIN fhir_resource r "

@@ -29,7 +29,7 @@ def named_by(hits: Sequence[Hit], parameters: Sequence[SearchParameter], types: 
     wanted = rows_of("w(hash, prefix, exact, version)", rows)
     # CROSS JOIN: SQLite keeps this order.
     found = Condition(
-        f"r.id IN (SELECT x.resource_id FROM {wanted.sql} CROSS JOIN fhir_stringindex x "  # noqa: S608
+        f"r.id IN (SELECT x.resource_id FROM {wanted.sql} CROSS JOIN fhir_stringindex x "
         "WHERE x.hash = w.hash AND x.prefix = w.prefix AND x.exact = w.exact AND (w.version = 0 OR EXISTS "
         "(SELECT 1 FROM fhir_tokenindex y WHERE y.hash = w.version AND y.patient = x.patient "
         "AND y.date = x.date AND y.resource_id = x.resource_id)))",
@@ -66,7 +66,7 @@ def naming(hits: Sequence[Hit], parameters: Sequence[SearchParameter]) -> Condit
         exact = stored_texts.is_any_of(parameter, texts)
         conditions.append(
             Condition(
-                "(r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "  # noqa: S608
+                "(r.id IN (SELECT x.resource_id FROM fhir_referenceindex x "
                 f"WHERE x.hash = %s AND x.target {keys.sql}) AND {exact.sql})",
                 (digest(parameter.resource_type, parameter.code), *keys.params, *exact.params),
             )

@@ -73,7 +73,7 @@ def _look_up(wanted: Collection[tuple[str, int, int]], access: Access) -> list[t
     alive = guard(access)
     rows = rows_of("p(hash, system)", [(hashed, system) for _, hashed, system in wanted])
     found = fetch(
-        "SELECT g.alive, m.type, m.fhir_id, m.hash, m.system "  # noqa: S608
+        "SELECT g.alive, m.type, m.fhir_id, m.hash, m.system "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g "
         f"LEFT JOIN (SELECT r.type, r.fhir_id, x.hash, x.system FROM {rows.sql} "
         "JOIN fhir_tokenindex x ON x.hash = p.hash AND x.system = p.system "

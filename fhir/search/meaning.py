@@ -61,7 +61,7 @@ def _keys(branch: Branch) -> Condition:
     tables = branch.tables(with_home=True)
     where = branch.where.sql.replace("{home}", branch.home_alias)
     return Condition(
-        f"SELECT {branch.home_alias}.key FROM {tables.sql} WHERE {where}",  # noqa: S608
+        f"SELECT {branch.home_alias}.key FROM {tables.sql} WHERE {where}",
         (*tables.params, *branch.where.params),
     )
 
@@ -71,7 +71,7 @@ def _targets(branch: Branch, hashed: int) -> Condition:
     tables = branch.tables(with_home="{home}" in branch.where.sql)
     where = branch.where.sql.replace("{home}", branch.home_alias)
     return Condition(
-        f"SELECT y.target FROM {tables.sql} JOIN {REFERENCES} y ON y.hash = %s AND y.patient = r.patient "  # noqa: S608
+        f"SELECT y.target FROM {tables.sql} JOIN {REFERENCES} y ON y.hash = %s AND y.patient = r.patient "
         f"AND y.date = r.date AND y.resource_id = r.id WHERE {where}",
         (*tables.params, hashed, *branch.where.params),
     )

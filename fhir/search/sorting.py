@@ -153,7 +153,7 @@ def _code_key(parameter: SearchParameter, down: bool) -> Key:
         "m(hash, place)", [(digest(resource_type, code, each), place) for place, each in enumerate(codes)]
     )
     expression = Condition(
-        f"COALESCE((SELECT {'MAX' if down else 'MIN'}(m.place) FROM {places.sql} "  # noqa: S608
+        f"COALESCE((SELECT {'MAX' if down else 'MIN'}(m.place) FROM {places.sql} "
         f"JOIN {by_key(TOKENS, 'x')} ON x.hash = m.hash "
         "AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id), %s)",
         (*places.params, -1 if down else len(codes)),
@@ -170,7 +170,7 @@ def _value(
     pick = "MAX" if descending else "MIN"
     further = "".join(f", {other.sql}" for other in others)
     return Condition(
-        f"COALESCE((SELECT {pick}(x.{column}) FROM {by_key(table, 'x')} WHERE x.hash = %s "  # noqa: S608
+        f"COALESCE((SELECT {pick}(x.{column}) FROM {by_key(table, 'x')} WHERE x.hash = %s "
         f"AND x.patient = r.patient AND x.date = r.date AND x.resource_id = r.id){further}, %s)",
         (hashed, *(value for other in others for value in other.params), without),
     )

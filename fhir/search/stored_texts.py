@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from django.db import connection
-
 from fhir.condition import Condition
 from fhir.expression_paths import Get, Move, RefersTo, Route, Where
 from fhir.registry import SearchParameter
+from fhir.rows import ON_POSTGRESQL
 from fhir.search.criteria import all_of
 from fhir.search.rowsets import among_texts
 from fhir.search.types.string import PREFIX
@@ -33,7 +32,7 @@ def is_any_of(parameter: SearchParameter, texts: Collection[str]) -> Condition:
     union = " UNION ALL ".join(part.sql for part in parts)
     chosen = among_texts(texts)
     return Condition(
-        f"EXISTS (SELECT 1 FROM ({union}) v WHERE v.text {chosen.sql})",  # noqa: S608
+        f"EXISTS (SELECT 1 FROM ({union}) v WHERE v.text {chosen.sql})",
         (*(value for part in parts for value in part.params), *chosen.params),
     )
 
@@ -45,7 +44,7 @@ def extreme(parameter: SearchParameter, pick: str) -> Condition:
     parts = [_texts(route) for route in _readable(parameter)]
     union = " UNION ALL ".join(part.sql for part in parts)
     return Condition(
-        f"(SELECT {pick}(substr(v.text, 1, {PREFIX})) FROM ({union}) v)",  # noqa: S608
+        f"(SELECT {pick}(substr(v.text, 1, {PREFIX})) FROM ({union}) v)",
         tuple(value for part in parts for value in part.params),
     )
 
@@ -59,7 +58,7 @@ def _readable(parameter: SearchParameter) -> Iterator[Route]:
 
 def _texts(route: Route) -> Condition:
     """The SELECT of the texts that a route leads to, in the column `text`."""
-    write = _Postgres() if connection.vendor == "postgresql" else _SQLite()
+    write = _Postgres() if ON_POSTGRESQL else _SQLite()
     place, tables, conditions = write.start, ["fhir_resource t"], [Condition("t.id = r.id")]
     moves = route.moves
     if route.single:
@@ -76,8 +75,7 @@ def _texts(route: Route) -> Condition:
     text = write.text(place, _PROPERTIES.get(route.kind, ""))
     where = all_of(conditions)
     return Condition(
-        f"SELECT {text}{write.collation} AS text "  # noqa: S608
-        f"FROM {', '.join(tables)} WHERE {where.sql}",
+        f"SELECT {text}{write.collation} AS text FROM {', '.join(tables)} WHERE {where.sql}",
         where.params,
     )
 

@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from fhir.outcome import BadRequest, FhirError
-from fhir.rows import ON_POSTGRESQL, rows
+from fhir.rows import ON_POSTGRESQL, fetched
 
 MOST_PARAMETERS = 60_000
 """PostgreSQL takes up to 65,535: https://www.postgresql.org/docs/15/limits.html"""
@@ -82,7 +82,7 @@ def fetch(sql: str, params: Sequence[Any], until: float | None = None) -> list[t
         raise too_slow()
     try:
         if ON_POSTGRESQL or end == math.inf:
-            return rows(sql, params)
+            return fetched(sql, params)
         return _fetch_before(end, sql, params)
     except OperationalError as error:
         if is_timeout(error):
@@ -96,7 +96,7 @@ def _fetch_before(end: float, sql: str, params: Sequence[Any]) -> list[tuple[Any
     database = connection.connection
     database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
     try:
-        return rows(sql, params)
+        return fetched(sql, params)
     finally:
         database.set_progress_handler(None, 0)
 

@@ -106,10 +106,10 @@ def _rows(
     The last column is what a deletion ended, `latest` what a deleted resource was last.
     """
     parts = [part for reach, few in _reaches(access, types) for part in _sources(reach, few, window, limit)]
-    union = " UNION ALL ".join(f"SELECT * FROM ({part.sql}) u{place}" for place, part in enumerate(parts))  # noqa: S608
+    union = " UNION ALL ".join(f"SELECT * FROM ({part.sql}) u{place}" for place, part in enumerate(parts))
     alive = guard(access)
     rows = fetch(
-        "SELECT g.alive, h.*, CASE WHEN h.deleted THEN (SELECT e.text FROM fhir_resourceversion e "  # noqa: S608
+        "SELECT g.alive, h.*, CASE WHEN h.deleted THEN (SELECT e.text FROM fhir_resourceversion e "
         "WHERE e.resource_id = h.id AND e.version = h.version - 1) END AS ended "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN (SELECT {_COLUMNS} FROM ({union}) a "
         f"ORDER BY last_updated DESC, id DESC, version DESC LIMIT {limit}) h ON g.alive "
@@ -177,7 +177,7 @@ def _compartments(access: Access, limited: dict[str, Condition]) -> Condition:
     keys = among(_patients(access, limited))
     kinds = among(sorted(TYPE_NUMBERS[name] for name in limited))
     return Condition(
-        "r.id IN (SELECT c.resource_id FROM fhir_compartment c "  # noqa: S608
+        "r.id IN (SELECT c.resource_id FROM fhir_compartment c "
         f"WHERE c.patient {keys.sql} AND c.type {kinds.sql})",
         (*keys.params, *kinds.params),
     )
@@ -198,7 +198,7 @@ def _sources(reach: Condition, few: bool, window: Window, limit: int) -> Iterato
         where = all_of((reach, *_within(alias, row, window)))
         join = " ON r.id = v.resource_id" if past else ""
         yield Condition(
-            f"SELECT r.type, r.fhir_id, r.id, {alias}.version, {alias}.last_updated, {alias}.method, "  # noqa: S608
+            f"SELECT r.type, r.fhir_id, r.id, {alias}.version, {alias}.last_updated, {alias}.method, "
             f"{alias}.deleted, {alias}.text, r.deleted AS gone, {latest} "
             f"FROM {past}fhir_resource r{join} WHERE {where.sql} "
             f"ORDER BY {alias}.last_updated {newest_first}, {row} DESC, {alias}.version DESC LIMIT {limit}",

@@ -9,6 +9,8 @@ import time
 
 from django.db import connection
 
+from fhir.rows import ON_POSTGRESQL
+
 BLOCK = 1000
 """How many row numbers one value of the sequence stands for."""
 
@@ -23,7 +25,7 @@ def next_numbers(count: int) -> list[int]:
     highest, which is right only inside a transaction that holds the write lock, as ours do from their
     beginning.
     """
-    if connection.vendor != "postgresql":
+    if not ON_POSTGRESQL:
         return _counted_on(count)
     found: list[int] = []
     with _lock:

@@ -13,7 +13,7 @@ from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, sees, visible
 from fhir.indexing import IndexRows, index_rows
-from fhir.rows import rows
+from fhir.rows import fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _one(
     alive: Condition, reach: Condition, known: Condition, resource_type: str, fhir_id: str
 ) -> tuple[Any, ...] | None:
     statement = _statement(alive.sql, reach.sql, known.sql)
-    [row] = rows(statement, (*known.params, *alive.params, resource_type, fhir_id, *reach.params))
+    [row] = fetched(statement, (*known.params, *alive.params, resource_type, fhir_id, *reach.params))
     if not row[0]:
         raise AccessLapsed
     return None if row[1] is None else row
@@ -73,7 +73,7 @@ def _statement(alive: str, reach: str, known: str) -> str:
     it."""
     text = "r.text" if known == NEVER.sql else f"CASE WHEN {known} THEN '' ELSE r.text END"
     return (
-        f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "  # noqa: S608
+        f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "
         f"FROM (SELECT {alive} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
         f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach})"
     )

@@ -10,8 +10,7 @@ from django.db import connection
 
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed
-from fhir.rows import ON_POSTGRESQL
-from fhir.rows import rows as fetched
+from fhir.rows import ON_POSTGRESQL, fetched
 from fhir.tables import INDEX_TABLES, RESOURCES, Row, Table, array, column_arrays, row_array
 
 Rows = dict[Table, list[Row]]
@@ -34,14 +33,14 @@ def _array_statement(alive: str) -> str:
     parts = [
         f"g AS MATERIALIZED (SELECT {alive} AS alive)",
         f"v AS ({_KEEP}, g WHERE g.alive AND o.id = ANY(%s::bigint[]))",
-        f"r AS (INSERT INTO {RESOURCES.name} ({RESOURCES.names}) "  # noqa: S608
+        f"r AS (INSERT INTO {RESOURCES.name} ({RESOURCES.names}) "
         f"SELECT u.* FROM {RESOURCES.by_column} u, g WHERE g.alive {_UPSERT})",
     ]
     parts += [
-        f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g WHERE g.alive)"  # noqa: S608
+        f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g WHERE g.alive)"
         for position, table in enumerate(INDEX_TABLES)
     ]
-    return f"WITH {', '.join(parts)} SELECT alive FROM g"  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT alive FROM g"
 
 
 def _removal_statement() -> str:
@@ -50,9 +49,7 @@ def _removal_statement() -> str:
     for position, table in enumerate(INDEX_TABLES):
         names = [name for name, _ in table.columns[: table.key]]
         match = " AND ".join(f"i.{name} = u.{name}" for name in names)
-        parts.append(
-            f"d{position} AS (DELETE FROM {table.name} i USING {table.by_row} u WHERE {match})"  # noqa: S608
-        )
+        parts.append(f"d{position} AS (DELETE FROM {table.name} i USING {table.by_row} u WHERE {match})")
     return f"WITH {', '.join(parts)} SELECT 1"
 
 
@@ -101,7 +98,7 @@ def _write_rows(
     if resources:
         marks = ", ".join(["%s"] * len(RESOURCES.columns))
         cursor.executemany(
-            f"INSERT INTO {RESOURCES.name} ({RESOURCES.names}) VALUES ({marks}) {_UPSERT}",  # noqa: S608
+            f"INSERT INTO {RESOURCES.name} ({RESOURCES.names}) VALUES ({marks}) {_UPSERT}",
             resources,
         )
     for table, rows in added.items():

@@ -55,7 +55,7 @@ def alone(keys: Iterable[int]) -> None:
 
     Only inside a transaction. SQLite has one writer at a time anyway.
     """
-    if connection.vendor != "postgresql":
+    if not ON_POSTGRESQL:
         return
     with connection.cursor() as cursor:
         for key in sorted(set(keys)):

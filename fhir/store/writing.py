@@ -10,6 +10,7 @@ from django.db import connection
 from fhir.access import Access
 from fhir.enforcement import AccessLapsed, guard
 from fhir.hashing import reference_key
+from fhir.rows import ON_POSTGRESQL
 from fhir.store import identifiers, statements
 from fhir.store.changes import Change, Current
 from fhir.store.statements import Rows
@@ -39,9 +40,9 @@ def _locked_rows(cursor: Any, addresses: Sequence[tuple[str, str]]) -> list[tupl
     if not addresses:
         return []
     columns = "r.type, r.fhir_id, r.id, r.version, r.last_updated, r.deleted, r.text"
-    if connection.vendor == "postgresql":
+    if ON_POSTGRESQL:
         cursor.execute(
-            f"SELECT {columns} FROM unnest(%s::text[], %s::text[]) AS w(type, fhir_id) "  # noqa: S608
+            f"SELECT {columns} FROM unnest(%s::text[], %s::text[]) AS w(type, fhir_id) "
             "JOIN fhir_resource r "
             'ON r.type = w.type COLLATE "C" AND r.fhir_id = w.fhir_id COLLATE "C" '
             "ORDER BY r.id FOR UPDATE OF r",
@@ -50,7 +51,7 @@ def _locked_rows(cursor: Any, addresses: Sequence[tuple[str, str]]) -> list[tupl
         return list(cursor.fetchall())
     rows: list[tuple[Any, ...]] = []
     for address in addresses:
-        cursor.execute(f"SELECT {columns} FROM fhir_resource r WHERE r.type = %s AND r.fhir_id = %s", address)  # noqa: S608
+        cursor.execute(f"SELECT {columns} FROM fhir_resource r WHERE r.type = %s AND r.fhir_id = %s", address)
         rows.extend(cursor.fetchall())
     return rows
 

@@ -18,8 +18,7 @@ def held(resource_type: str, fhir_id: str) -> Iterator[psycopg.Connection[Any]]:
     """Whoever creates this resource waits until the block ends; then it is as if nobody had held it."""
     with psycopg.connect(database_url()) as holder:
         holder.execute(
-            f"INSERT INTO fhir_resource ({_COLUMNS}) "  # noqa: S608
-            "VALUES (-1, %s, %s, 0, 1, 0, 'PUT', false, 0, 0, '')",
+            f"INSERT INTO fhir_resource ({_COLUMNS}) VALUES (-1, %s, %s, 0, 1, 0, 'PUT', false, 0, 0, '')",
             (resource_type, fhir_id),
         )
         try:
@@ -62,5 +61,5 @@ def _sessions(observer: psycopg.Connection[Any]) -> list[int]:
 
 
 def _pids(observer: psycopg.Connection[Any], where: str) -> list[int]:
-    rows = observer.execute(f"SELECT pid FROM pg_stat_activity WHERE {where}").fetchall()  # noqa: S608
+    rows = observer.execute(f"SELECT pid FROM pg_stat_activity WHERE {where}").fetchall()
     return [row[0] for row in rows]

@@ -66,7 +66,7 @@ def number(address: str) -> int:
 
 def rows(table: Table) -> set[Row]:
     """All rows of an index table."""
-    return set(execute(f"SELECT {table.names} FROM {table.name}"))  # noqa: S608
+    return set(execute(f"SELECT {table.names} FROM {table.name}"))
 
 
 def everything() -> dict[str, Any]:
@@ -146,7 +146,7 @@ def test_a_wrong_value_beside_the_key_is_found_and_mended(name: str, column: str
     before = everything()
     row = one_of(table, address)
     match = " AND ".join(f"{each} = %s" for each, _ in table.columns[: table.key])
-    execute(f"UPDATE {name} SET {column} = %s WHERE {match}", value, *row[: table.key])  # noqa: S608
+    execute(f"UPDATE {name} SET {column} = %s WHERE {match}", value, *row[: table.key])
     assert [(each.kind, each.address) for each in run()[1]] == [(Kind.VALUE, address)]
     _mends(before, 1)
 
@@ -158,7 +158,7 @@ def test_a_row_with_another_patient_or_date_is_one_too_many_and_one_too_few(name
     before = everything()
     row = one_of(table, address)
     match = " AND ".join(f"{each} = %s" for each, _ in table.columns[: table.key])
-    execute(f"UPDATE {name} SET {column} = %s WHERE {match}", 4711, *row[: table.key])  # noqa: S608
+    execute(f"UPDATE {name} SET {column} = %s WHERE {match}", 4711, *row[: table.key])
     assert sorted(each.kind for each in run()[1]) == [Kind.MISSING, Kind.SURPLUS]
     _mends(before, 2)
 
@@ -247,7 +247,7 @@ def test_a_surplus_row_does_not_stand_in_the_way_of_a_write(name: str) -> None:
 def test_a_whole_index_is_built_anew_from_the_texts() -> None:
     before = everything()
     for name in NAMES:
-        execute(f"DELETE FROM {name}")  # noqa: S608
+        execute(f"DELETE FROM {name}")
     assert ids("Observation?subject=Patient/ann") == []
     counts, _ = run(mend=True)
     assert counts.left == 0
@@ -289,7 +289,7 @@ def test_many_ranges_and_batches_find_the_same(monkeypatch: pytest.MonkeyPatch) 
     expected = sum(len(rows(table)) for table in INDEX_TABLES)
     assert counts.rows == expected
     for name in NAMES:
-        execute(f"DELETE FROM {name}")  # noqa: S608
+        execute(f"DELETE FROM {name}")
     assert run()[0].differences == {Kind.MISSING: expected}
     assert run(mend=True)[0].left == 0
     assert run()[1] == []
@@ -359,7 +359,7 @@ def test_the_command_names_a_type_that_it_does_not_know() -> None:
     ],
 )
 def test_a_stamp_is_the_rows_own(change: Callable[[Stored], Stored]) -> None:
-    (row,) = execute(f"SELECT {COLUMNS} FROM fhir_resource r WHERE r.fhir_id = 'new'")  # noqa: S608
+    (row,) = execute(f"SELECT {COLUMNS} FROM fhir_resource r WHERE r.fhir_id = 'new'")
     stored = Stored(*row)
     assert stored.is_stamped
     assert not change(stored).is_stamped

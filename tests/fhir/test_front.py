@@ -2,46 +2,22 @@
 
 import json
 import logging
-from collections.abc import Iterable
-from io import BytesIO
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client, override_settings
 
-from fhir.front import straight_to_api
+from fhir.front import Wsgi, straight_to_api
 from tests.fhir.callers import Caller, callers_are_known
+from tests.wsgi import THE_COMMON_WAY, Told, asked, common_way
 
 PATIENT = {"resourceType": "Patient", "name": [{"family": "Lovelace"}]}
-Told = tuple[str, dict[str, str], bytes]
 
 
-def _asked(application: Any, method: str, path: str, body: bytes = b"", **headers: Any) -> Told:
-    path, _, query = path.partition("?")
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": "testserver",
-        "SERVER_PORT": "80",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(body),
-        "CONTENT_LENGTH": str(len(body)),
-        "CONTENT_TYPE": "application/fhir+json",
-        **headers,
-    }
-    told: list[tuple[str, list[tuple[str, str]]]] = []
+def _asked(application: Wsgi, method: str, path: str, body: bytes = b"", **environ: Any) -> Told:
     with callers_are_known():
-        answer: Iterable[bytes] = application(environ, lambda status, names: told.append((status, names)))
-        text = b"".join(answer)
-    ((status, names),) = told
-    return status, dict(names), text
-
-
-def _common_way(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    start_response("599 The common way", [])
-    return []
+        return asked(application, method, path, body, CONTENT_TYPE="application/fhir+json", **environ)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +47,10 @@ def test_it_answers_as_the_way_through_django(
     sent = {"HTTP_AUTHORIZATION": api.header, **headers}
     sent = {name: value for name, value in sent.items() if value is not None}
     body = b"{" if method in ("POST", "PUT") else b""
-    asked = ("/fhir/" + path.format(**stored), body)
-    straight = _asked(straight_to_api(_common_way), method, *asked, **sent)
+    address = "/fhir/" + path.format(**stored)
+    straight = _asked(straight_to_api(common_way), method, address, body, **sent)
     with callers_are_known():
-        common = Client().generic(method, *asked, "application/fhir+json", **sent)
+        common = Client().generic(method, address, body, "application/fhir+json", **sent)
     assert straight[0] == f"{common.status_code} {common.reason_phrase}"
     assert straight[1] == dict(common.items())
     assert straight[2] == common.content or method == "HEAD"
@@ -82,7 +58,7 @@ def test_it_answers_as_the_way_through_django(
 
 
 def test_a_create_says_where_the_resource_is(api: Caller) -> None:
-    straight = straight_to_api(_common_way)
+    straight = straight_to_api(common_way)
     status, headers, text = _asked(
         straight, "POST", "/fhir/Patient", json.dumps(PATIENT).encode(), HTTP_AUTHORIZATION=api.header
     )
@@ -109,22 +85,22 @@ def test_a_create_says_where_the_resource_is(api: Caller) -> None:
         "",
     ],
 )
-def test_every_other_address_goes_the_common_way(path: str) -> None:
-    assert _asked(straight_to_api(_common_way), "GET", path)[0] == "599 The common way"
+def test_every_other_address_goes_thecommon_way(path: str) -> None:
+    assert _asked(straight_to_api(common_way), "GET", path)[0] == THE_COMMON_WAY
 
 
-def test_pages_of_other_origins_go_the_common_way_which_knows_cors() -> None:
-    straight = straight_to_api(_common_way)
-    assert _asked(straight, "GET", "/fhir/Patient/1", HTTP_ORIGIN="https://app.example")[0][:3] == "599"
-    assert _asked(straight, "OPTIONS", "/fhir/Patient/1")[0][:3] == "599"
+def test_pages_of_other_origins_go_thecommon_way_which_knows_cors() -> None:
+    straight = straight_to_api(common_way)
+    assert _asked(straight, "GET", "/fhir/Patient/1", HTTP_ORIGIN="https://app.example")[0] == THE_COMMON_WAY
+    assert _asked(straight, "OPTIONS", "/fhir/Patient/1")[0] == THE_COMMON_WAY
 
 
 @override_settings(SECURE_HSTS_SECONDS=60, SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"))
 def test_only_answers_over_tls_ask_for_strict_transport(api: Caller) -> None:
-    straight = straight_to_api(_common_way)
-    asked = ("GET", "/fhir/Patient/1")
-    assert "Strict-Transport-Security" not in _asked(straight, *asked, HTTP_AUTHORIZATION=api.header)[1]
-    told = _asked(straight, *asked, HTTP_AUTHORIZATION=api.header, HTTP_X_FORWARDED_PROTO="https")
+    straight = straight_to_api(common_way)
+    place = ("GET", "/fhir/Patient/1")
+    assert "Strict-Transport-Security" not in _asked(straight, *place, HTTP_AUTHORIZATION=api.header)[1]
+    told = _asked(straight, *place, HTTP_AUTHORIZATION=api.header, HTTP_X_FORWARDED_PROTO="https")
     assert told[1]["Strict-Transport-Security"].startswith("max-age=60")
 
 
@@ -136,7 +112,7 @@ def test_what_nobody_foresaw_is_a_500_without_details_and_is_logged(
 
     monkeypatch.setattr("fhir.store.read", fail)
     with caplog.at_level(logging.ERROR, "fhir.views"):
-        told = _asked(straight_to_api(_common_way), "GET", "/fhir/Patient/1", HTTP_AUTHORIZATION=api.header)
+        told = _asked(straight_to_api(common_way), "GET", "/fhir/Patient/1", HTTP_AUTHORIZATION=api.header)
     assert told[0] == "500 Internal Server Error"
     assert json.loads(told[2])["resourceType"] == "OperationOutcome"
     assert b"secret" not in told[2]
@@ -145,7 +121,7 @@ def test_what_nobody_foresaw_is_a_500_without_details_and_is_logged(
 
 def test_a_refusal_is_logged_with_its_address(api: Caller, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "django.request"):
-        _asked(straight_to_api(_common_way), "GET", "/fhir/Patient/a\nb", HTTP_AUTHORIZATION=api.header)
+        _asked(straight_to_api(common_way), "GET", "/fhir/Patient/a\nb", HTTP_AUTHORIZATION=api.header)
     assert "404 Not Found: '/fhir/Patient/a\\nb'" in caplog.text
 
 
@@ -154,5 +130,5 @@ def test_a_connection_that_failed_is_given_up_after_the_answer(monkeypatch: pyte
     closed: list[bool] = []
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: closed.append(True))
     connection.ensure_connection()
-    _asked(straight_to_api(_common_way), "GET", "/fhir/Patient/1")
+    _asked(straight_to_api(common_way), "GET", "/fhir/Patient/1")
     assert closed == [True]

@@ -19,7 +19,6 @@ STATUS = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.Unprocessable: 422,
-    errors.NotImplementedHere: 501,
 }
 
 

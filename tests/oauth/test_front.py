@@ -1,46 +1,20 @@
 """The straight way from the WSGI server to an endpoint: it answers as the way through Django does."""
 
-from collections.abc import Iterable
-from io import BytesIO
-from typing import Any
-
 import pytest
 from django.test import Client as Browser
 
 from oauth.cors import FOR_CLIENTS
 from oauth.front import straight_to_endpoints
 from tests.oauth.flow import basic, make_client, make_user, run_authorization_code
+from tests.wsgi import THE_COMMON_WAY, Told, asked, common_way
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
-THE_COMMON_WAY = "599 The common way"
 
 
-def common_way(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Stands for the rest of the site."""
-    start_response(THE_COMMON_WAY, [])
-    return []
-
-
-def straight(method: str, path: str, body: str = "", **headers: str) -> tuple[str, dict[str, str], bytes]:
+def straight(method: str, path: str, body: str = "", **headers: str) -> Told:
     """Status, headers and body by the straight way."""
-    path, _, query = path.partition("?")
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": "testserver",
-        "SERVER_PORT": "80",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(body.encode()),
-        "CONTENT_LENGTH": str(len(body)),
-        "CONTENT_TYPE": FORM,
-        **headers,
-    }
-    told: list[tuple[str, list[tuple[str, str]]]] = []
-    answer = straight_to_endpoints(common_way)(environ, lambda status, names: told.append((status, names)))
-    ((status, names),) = told
-    return status, dict(names), b"".join(answer)
+    return asked(straight_to_endpoints(common_way), method, path, body.encode(), CONTENT_TYPE=FORM, **headers)
 
 
 @pytest.mark.parametrize("path", FOR_CLIENTS)
