@@ -14,7 +14,7 @@ from functools import lru_cache
 from fhir.condition import Condition
 from fhir.hashing import digest
 from fhir.outcome import BadRequest
-from fhir.registry import SearchParameter, main_date, search_parameter
+from fhir.registry import SearchParameter, main_date, search_parameters
 from fhir.search import stored_texts
 from fhir.search.criteria import DATES, QUANTITIES, STRINGS, TOKENS
 from fhir.search.hidden_numbers import hide, show
@@ -98,8 +98,8 @@ def _order_of(query: Query) -> Order:
 def _order(place: str, resource_type: str, sort: tuple[tuple[str, bool], ...]) -> Order:
     """The order by these codes and directions, of which there are few; `place` is where it was asked."""
     words = [f"{'-' if descending else ''}{code}" for code, descending in sort]
-    found = [(search_parameter(resource_type, code), descending) for code, descending in sort]
-    keys = tuple(_key(SortKey(parameter, descending)) for parameter, descending in found if parameter)
+    known = search_parameters(resource_type)
+    keys = tuple(_key(SortKey(known[code], descending)) for code, descending in sort)
     return Order(keys or (Key(Condition("r.date"), True, int),), digest(place, *words))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from fhir.access import Access, Guard, Rule
 from fhir.export import asking, running
 from fhir.export.models import ExportJob
 from fhir.outcome import Unauthorized
+from oauth import standing
+from oauth.models import Standing
 from tests.fhir.callers import Caller
 from tests.fhir.exporting import ASYNC, EVERYBODY, Exporter, of_patients, path_of, work
 from tests.fhir.racing import together
@@ -216,6 +219,31 @@ def test_a_download_ends_short_when_the_token_ends(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Unauthorized):
         next(pieces)
     assert 0 < got < int(response["Content-Length"])
+
+
+def test_a_download_goes_on_when_something_else_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(*(observation(f"o{number}", "ann", note=[{"text": "x" * 4000}]) for number in range(100)))
+    monkeypatch.setattr("fhir.export.download.CHECK_SECONDS", 0)
+    owner = Exporter(EVERYBODY)
+    status = owner.start("$export?_type=Observation")
+    work()
+    [row] = owner.manifest(status)["output"]
+    renewed: list[bool] = []
+
+    def renew() -> Access:
+        renewed.append(True)
+        return owner.access
+
+    reader = Caller(replace(owner.access, guard=Guard(f"{standing.CURRENT} = 0", (), renew)))
+    Standing.objects.all().delete()
+    response = reader.get(path_of(row["url"]))
+    pieces = iter(response.streaming_content)
+    got = len(next(pieces))
+    assert not renewed
+    Standing.objects.create(pk=1, stamp=1, renewed_by="")
+    got += sum(map(len, pieces))
+    assert got == int(response["Content-Length"])
+    assert renewed
 
 
 def test_lost_rights_stop_an_export_and_its_files() -> None:
