@@ -13,8 +13,8 @@ from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from fhir.granular import is_understood
+from fhir.rows import fetched
 from oauth.models import Scope as Line
-from oauth.prepared import Prepared
 from oauth.scopes import (
     V1_NAMES,
     WILDCARD,
@@ -26,8 +26,7 @@ from oauth.scopes import (
     parse_scopes,
 )
 
-_ENABLED = Prepared(lambda: Line.objects.filter(enabled=True).order_by().values_list("pattern"))
-# What `enabled_text` gives, as a part of other statements.
+# The enabled patterns in alphabetical order, separated by spaces.
 _ENABLED_TEXT = {
     "postgresql": """(SELECT coalesce(string_agg(pattern, ' ' ORDER BY pattern COLLATE "C"), '')"""
     " FROM oauth_scope WHERE enabled)",
@@ -73,7 +72,8 @@ def enabled_text() -> str:
     """The enabled patterns in alphabetical order, separated by spaces: the catalogue's present state as one
     text.
     """
-    return " ".join(sorted(pattern for (pattern,) in _ENABLED()))
+    [(text,)] = fetched(f"SELECT {_ENABLED_TEXT[connection.vendor]}", ())  # our own words
+    return str(text)
 
 
 def enabled_column() -> RawSQL:
