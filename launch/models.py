@@ -36,6 +36,14 @@ class LaunchContext(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    made_by = models.ForeignKey(
+        settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The external EHR that asked for this launch, if it was not the portal.",
+    )
     patient = models.CharField(max_length=64, blank=True, validators=[FHIR_ID])
     encounter = models.CharField(max_length=64, blank=True, validators=[FHIR_ID])
     fhir_context = models.JSONField(default=list, blank=True)

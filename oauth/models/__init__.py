@@ -4,6 +4,7 @@ from oauth.models.authorization_request import AuthorizationRequest
 from oauth.models.client import Application, ClientSecret
 from oauth.models.client_keys import ClientAssertionJti, FetchedKeySet
 from oauth.models.consent import Consent
+from oauth.models.registration import ClientRegistration, InitialAccessToken
 from oauth.models.scope import Scope
 from oauth.models.signing_key import SigningKey
 from oauth.models.standing import Standing
@@ -14,11 +15,13 @@ __all__ = [
     "Application",
     "AuthorizationRequest",
     "ClientAssertionJti",
+    "ClientRegistration",
     "ClientSecret",
     "Consent",
     "FetchedKeySet",
     "Grant",
     "IDToken",
+    "InitialAccessToken",
     "RefreshToken",
     "Scope",
     "SigningKey",

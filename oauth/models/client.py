@@ -85,6 +85,10 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
     auto_approved_scope = models.TextField(
         blank=True, help_text="Granted without being shown on the consent page, separated by spaces."
     )
+    required_scope = models.TextField(
+        blank=True,
+        help_text="What the app cannot work without: consented to as a whole, without a tick. Separated by spaces.",
+    )
     consent_policy = models.CharField(
         max_length=10, choices=ConsentPolicy.choices, default=ConsentPolicy.REMEMBER
     )
@@ -96,6 +100,14 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
     )
     refresh_token_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="Life of a refresh token in seconds; empty: the server's default."
+    )
+
+    may_launch = models.ManyToManyField(
+        "self",
+        symmetrical=False,
+        blank=True,
+        related_name="may_be_launched_by",
+        help_text="For an external EHR: the apps that it may launch through /launch/contexts.",
     )
 
     objects = ApplicationManager()

@@ -37,6 +37,14 @@ class Consent(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="consents")
     patient = models.CharField(max_length=64, blank=True)
     scope = models.TextField()
+    asked = models.TextField(
+        blank=True, help_text="Every scope that the person has answered for, whether allowed or not."
+    )
+    session_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Until signed out: SHA-256 of the session that the consent lasts for.",
+    )
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
     expires = models.DateTimeField(null=True, blank=True)
