@@ -6,16 +6,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('launch', '0002_initial'),
+        ("launch", "0002_initial"),
         migrations.swappable_dependency(settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='launchcontext',
-            name='made_by',
-            field=models.ForeignKey(blank=True, help_text='The external EHR that asked for this launch, if it was not the portal.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
+            model_name="launchcontext",
+            name="made_by",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The external EHR that asked for this launch, if it was not the portal.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+            ),
         ),
     ]

@@ -6,55 +6,126 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('oauth', '0005_slimmer_token_indexes'),
+        ("oauth", "0005_slimmer_token_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='application',
-            name='may_launch',
-            field=models.ManyToManyField(blank=True, help_text='For an external EHR: the apps that it may launch through /launch/contexts.', related_name='may_be_launched_by', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
+            model_name="application",
+            name="may_launch",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="For an external EHR: the apps that it may launch through /launch/contexts.",
+                related_name="may_be_launched_by",
+                to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='application',
-            name='required_scope',
-            field=models.TextField(blank=True, help_text='What the app cannot work without: consented to as a whole, without a tick. Separated by spaces.'),
+            model_name="application",
+            name="required_scope",
+            field=models.TextField(
+                blank=True, help_text="What the app cannot work without: it has no tick. Separated by spaces."
+            ),
         ),
         migrations.AddField(
-            model_name='consent',
-            name='asked',
-            field=models.TextField(blank=True, help_text='Every scope that the person has answered for, whether allowed or not.'),
+            model_name="consent",
+            name="asked",
+            field=models.TextField(
+                blank=True, help_text="Every scope that the person has answered for, whether allowed or not."
+            ),
         ),
         migrations.AddField(
-            model_name='consent',
-            name='session_digest',
-            field=models.CharField(blank=True, help_text='Until signed out: SHA-256 of the session that the consent lasts for.', max_length=64),
+            model_name="consent",
+            name="session_digest",
+            field=models.CharField(
+                blank=True,
+                help_text="Until signed out: SHA-256 of the session that the consent lasts for.",
+                max_length=64,
+            ),
         ),
         migrations.CreateModel(
-            name='InitialAccessToken',
+            name="InitialAccessToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(editable=False, help_text='SHA-256, in hexadecimal digits.', max_length=64, unique=True)),
-                ('description', models.CharField(blank=True, max_length=255)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expires', models.DateTimeField(blank=True, null=True)),
-                ('registrations_left', models.PositiveIntegerField(blank=True, help_text='How many clients it can still register; empty: any number.', null=True)),
-                ('revoked', models.DateTimeField(blank=True, null=True)),
-                ('made_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        editable=False,
+                        help_text="SHA-256, in hexadecimal digits.",
+                        max_length=64,
+                        unique=True,
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=255)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("expires", models.DateTimeField(blank=True, null=True)),
+                (
+                    "registrations_left",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="How many clients it can still register; empty: any number.",
+                        null=True,
+                    ),
+                ),
+                ("revoked", models.DateTimeField(blank=True, null=True)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ClientRegistration',
+            name="ClientRegistration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(editable=False, help_text='SHA-256 of the registration access token.', max_length=64, unique=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('updated', models.DateTimeField(auto_now=True)),
-                ('application', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='registration', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
-                ('initial_access_token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='registrations', to='oauth.initialaccesstoken')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        editable=False,
+                        help_text="SHA-256 of the registration access token.",
+                        max_length=64,
+                        unique=True,
+                    ),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("updated", models.DateTimeField(auto_now=True)),
+                (
+                    "application",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="registration",
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                    ),
+                ),
+                (
+                    "initial_access_token",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="registrations",
+                        to="oauth.initialaccesstoken",
+                    ),
+                ),
             ],
         ),
     ]

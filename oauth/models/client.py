@@ -87,7 +87,7 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
     )
     required_scope = models.TextField(
         blank=True,
-        help_text="What the app cannot work without: consented to as a whole, without a tick. Separated by spaces.",
+        help_text="What the app cannot work without: it has no tick. Separated by spaces.",
     )
     consent_policy = models.CharField(
         max_length=10, choices=ConsentPolicy.choices, default=ConsentPolicy.REMEMBER
