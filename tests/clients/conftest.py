@@ -9,14 +9,19 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.demo_site import ROOT, DemoSite
+from tests.oauth.services import Private, ec_key, jwk_of, jwks_of, rsa_key
 
 PACKAGE, FILE = "fhirclient@2.6.3", "fhirclient-2.6.3.tgz"
 INTEGRITY = "sha512-CirZixcwWelbkIXxpxlNQx5+ZdJirl6F1s4y4yvA1X7hHAkr9n99aVHaMi0wX+97nATjKQ65X6NB5as/wZoJzg=="
@@ -27,10 +32,11 @@ SCOPE = "openid fhirUser offline_access patient/Patient.rs patient/Observation.r
 
 @dataclass(frozen=True)
 class JavaScriptApp:
-    """The app as it is registered: its name in the gallery and its address."""
+    """The app as it is registered: its name in the gallery, its address, and its client_id."""
 
     name: str
     origin: str
+    client_id: str
 
 
 @pytest.fixture(scope="session")
@@ -49,29 +55,79 @@ def fhirclient_js() -> bytes:
 
 @pytest.fixture
 def javascript_app(demo_site: DemoSite, fhirclient_js: bytes) -> Iterator[JavaScriptApp]:
-    """The app, served and registered."""
+    """The app as a public client, served and registered."""
+    with _served(fhirclient_js) as (files, origin):
+        yield _registered(
+            demo_site, files, origin, {}, application_type="browser", token_endpoint_auth_method="none"
+        )
+
+
+@pytest.fixture
+def signing_javascript_app(demo_site: DemoSite, fhirclient_js: bytes) -> Iterator[JavaScriptApp]:
+    """The app as a client that signs with a key on P-384, registered as a set."""
+    jwks = {"keys": [jwk_of(ec_key(), "one")]}
+    private = {"clientPrivateJwk": {**private_jwk(ec_key()), "kid": "one", "alg": "ES384"}}
+    with _served(fhirclient_js) as (files, origin):
+        yield _registered(demo_site, files, origin, private, **_SIGNING, jwks=jwks)
+
+
+@pytest.fixture
+def publishing_javascript_app(demo_site: DemoSite, fhirclient_js: bytes) -> Iterator[JavaScriptApp]:
+    """The app as a client that signs with an RSA key, publishes it on its own origin, and says where."""
+    with _served(fhirclient_js) as (files, origin):
+        files["/jwks.json"] = jwks_of(jwk_of(rsa_key(), "two")).encode()
+        address = f"{origin.replace('localhost', '127.0.0.1')}/jwks.json"
+        private = {
+            "clientPrivateJwk": {**private_jwk(rsa_key()), "kid": "two", "alg": "RS384"},
+            "clientPublicKeySetUrl": address,
+        }
+        yield _registered(demo_site, files, origin, private, **_SIGNING, jwks_uri=address)
+
+
+_SIGNING = {"application_type": "web", "token_endpoint_auth_method": "private_key_jwt"}
+
+
+def private_jwk(private: Private) -> dict[str, Any]:
+    """A private key as WebCrypto reads it."""
+    if isinstance(private, rsa.RSAPrivateKey):
+        found: dict[str, Any] = RSAAlgorithm.to_jwk(private, as_dict=True)
+    else:
+        found = ECAlgorithm.to_jwk(private, as_dict=True)
+    return {name: value for name, value in found.items() if name != "key_ops"}
+
+
+@contextmanager
+def _served(library: bytes) -> Iterator[tuple[dict[str, bytes], str]]:
+    """The app's pages and the library on an origin of their own; what is added to the files is served too."""
     pages = Path(__file__).parent / "javascript"
     files = {f"/{page.name}": page.read_bytes() for page in pages.iterdir()}
-    files["/fhir-client.pure.js"] = fhirclient_js
+    files["/fhir-client.pure.js"] = library
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(files))
-    origin, name = f"http://localhost:{server.server_port}", f"Browser app {secrets.token_hex(4)}"
-    registered = demo_site.register(
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield files, f"http://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _registered(
+    site: DemoSite, files: dict[str, bytes], origin: str, private: dict[str, Any], **metadata: Any
+) -> JavaScriptApp:
+    name = f"Browser app {secrets.token_hex(4)}"
+    registered = site.register(
         client_name=name,
-        application_type="browser",
-        token_endpoint_auth_method="none",
         redirect_uris=[f"{origin}/index.html"],
         launch_url=f"{origin}/launch.html",
         allowed_origins=[origin],
         scope=f"launch launch/patient {SCOPE}",
+        **metadata,
     )
-    settings = {"clientId": registered["client_id"], "iss": demo_site.fhir, "scope": SCOPE}
+    settings = {"clientId": registered["client_id"], "iss": site.fhir, "scope": SCOPE, **private}
     files["/settings.js"] = f"window.SETTINGS = {json.dumps(settings)};".encode()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield JavaScriptApp(name, origin)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return JavaScriptApp(name, origin, registered["client_id"])
 
 
 def _fetch(archive: Path) -> None:

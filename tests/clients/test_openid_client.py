@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from tests.clients.conftest import private_jwk
 from tests.demo_site import ROOT, DemoSite
 from tests.oauth.services import Private, ec_key, jwk_of, rsa_key
 from tests.person import Person
@@ -35,15 +34,6 @@ def app_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = os.environ | {"npm_config_cache": str(CACHE / "cache")}
     subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
     return directory
-
-
-def private_jwk(private: Private) -> Told:
-    """The private key as WebCrypto reads it."""
-    if isinstance(private, rsa.RSAPrivateKey):
-        found: Told = RSAAlgorithm.to_jwk(private, as_dict=True)
-    else:
-        found = ECAlgorithm.to_jwk(private, as_dict=True)
-    return {name: value for name, value in found.items() if name != "key_ops"}
 
 
 def run(directory: Path, settings: Told, answer: Callable[[Told], str] | None = None) -> Told:
@@ -94,22 +84,44 @@ def test_openid_client_as_a_service_gets_a_token_asks_about_it_and_revokes_it(
     assert told["after"] == {"active": False}
 
 
-@pytest.mark.requirement(
-    "https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html"
-    "#authenticating-to-the-token-endpoint"
-)
-def test_openid_client_as_an_app_signs_a_person_in_refreshes_and_asks_who_it_is(
-    demo_site: DemoSite, app_directory: Path
-) -> None:
-    scope = "launch/patient openid fhirUser profile offline_access patient/Patient.rs"
-    settings = registered(demo_site, "ES384", application_type="web", redirect_uris=[CALLBACK], scope=scope)
-    user = demo_site.user("patient")
+SCOPE = "launch/patient openid fhirUser profile offline_access patient/Patient.rs"
+
+
+def signs_in_and_refreshes(site: DemoSite, directory: Path, settings: Told) -> None:
+    """The app's whole way: a code with PKCE, its tokens, a refresh, and who the person is."""
+    user = site.user("patient")
     told = run(
-        app_directory,
+        directory,
         {**settings, "redirectUri": CALLBACK},
         lambda said: Person(user).authorize(said["url"], CALLBACK),
     )
     assert f"Patient/{told['tokens']['patient']}" == user["fhir_user"]
     assert told["refreshed"]["access_token"] != told["tokens"]["access_token"]
-    assert told["claims"]["fhirUser"] == f"{demo_site.fhir}/{user['fhir_user']}"
+    assert told["refreshed"]["patient"] == told["tokens"]["patient"]
+    assert told["claims"]["fhirUser"] == f"{site.fhir}/{user['fhir_user']}"
     assert told["person"]["sub"] == told["claims"]["sub"]
+
+
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html"
+    "#authenticating-to-the-token-endpoint"
+)
+@pytest.mark.parametrize("alg", sorted(KEYS))
+def test_openid_client_as_an_app_signs_a_person_in_refreshes_and_asks_who_it_is(
+    demo_site: DemoSite, app_directory: Path, alg: str
+) -> None:
+    settings = registered(demo_site, alg, application_type="web", redirect_uris=[CALLBACK], scope=SCOPE)
+    signs_in_and_refreshes(demo_site, app_directory, settings)
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7636#section-4")
+def test_openid_client_as_a_public_app_has_pkce_alone(demo_site: DemoSite, app_directory: Path) -> None:
+    client_id = demo_site.register(
+        client_name=f"openid-client {secrets.token_hex(4)}",
+        application_type="browser",
+        token_endpoint_auth_method="none",
+        redirect_uris=[CALLBACK],
+        scope=SCOPE,
+    )["client_id"]
+    settings = {"issuer": demo_site.url, "clientId": client_id, "scope": SCOPE, "fhir": demo_site.fhir}
+    signs_in_and_refreshes(demo_site, app_directory, settings)

@@ -1,5 +1,6 @@
-// An app with a server of its own that leaves OAuth to openid-client. The first line of its input are its
-// settings as JSON; as an app with people it then prints where to send the person, and reads where they came back.
+// An app that leaves OAuth to openid-client: one with a key, or a public one without. The first line of its input
+// are its settings as JSON; as an app with people it then prints where to send the person, and reads where they came
+// back.
 import { createInterface } from "node:readline";
 import * as client from "openid-client";
 
@@ -11,8 +12,12 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const settings = JSON.parse((await lines.next()).value);
 const say = (told) => console.log(JSON.stringify(told));
 
-const key = await crypto.subtle.importKey("jwk", settings.key, ALGORITHMS[settings.alg], false, ["sign"]);
-const proof = client.PrivateKeyJwt({ key, kid: settings.kid });
+async function byKey() {
+  const key = await crypto.subtle.importKey("jwk", settings.key, ALGORITHMS[settings.alg], false, ["sign"]);
+  return client.PrivateKeyJwt({ key, kid: settings.kid });
+}
+
+const proof = settings.key ? await byKey() : client.None();
 const insecure = { execute: [client.allowInsecureRequests] };
 const config = await client.discovery(new URL(settings.issuer), settings.clientId, undefined, proof, insecure);
 
