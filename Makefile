@@ -15,7 +15,7 @@ LOCK := $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip
 LOCAL := env DEVELOPMENT=1 SITE_URL=http://localhost:$(PORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check conformance bench lock clean
 .NOTPARALLEL:
 
 help:  ## Show what there is (this)
@@ -36,6 +36,9 @@ check: $(DEV_READY)  ## Lint, formatting, types, import layers, migrations, Djan
 	$(VENV)/bin/lint-imports
 	$(LOCAL) $(PY) manage.py makemigrations --check --dry-run
 	$(LOCAL) $(PY) manage.py check
+
+conformance: $(DEV_READY)  ## Write docs/conformance.md from the marks on the tests
+	@$(PY) -m tests.conformance
 
 bench: $(DEV_READY)  ## Measure the server as in production (SIZE="10k 100k 1M": with so many invented resources)
 	@$(PY) -m bench $(if $(SIZE),--sizes $(SIZE)) $(ARGS)

@@ -1,0 +1,52 @@
+"""Which test says that it proves which requirement: by collecting all tests, without running one."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PREFIX = "SMART-"
+
+
+class _Marks:
+    """A pytest plugin that looks at every test before one is left out for what this machine lacks."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, set[str]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note the tests of each mark; the cases of a parametrized test are one."""
+        for item in items:
+            for mark in item.iter_markers("requirement"):
+                if str(mark.args[0]).startswith(PREFIX):
+                    self.found.setdefault(mark.args[0], set()).add(item.nodeid.partition("[")[0])
+
+
+def collect() -> dict[str, list[str]]:
+    """Mark (`SMART-77`) → the tests that bear it, as path::name, sorted. SystemExit if a test file is broken.
+
+    For a process of its own: pytest is run in this one.
+    """
+    marks = _Marks()
+    with contextlib.redirect_stdout(sys.stderr):
+        status = pytest.main(
+            ["--collect-only", "-qq", "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(ROOT / "tests")],
+            plugins=[marks],
+        )
+    if status != pytest.ExitCode.OK:
+        raise SystemExit(f"The tests could not be collected: pytest ended with {status}.")
+    return {mark: sorted(tests) for mark, tests in sorted(marks.found.items())}
+
+
+def collected_elsewhere() -> dict[str, list[str]]:
+    """The same from within a test: collected by another process."""
+    command = [sys.executable, "-m", "tests.conformance", "--marks"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,42 @@
+"""The text of docs/conformance.md."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from tests.conformance.marks import ROOT
+from tests.conformance.requirements import OPTIONAL, PAGES, SPECIFICATION, Requirement
+
+PAGE = ROOT / "docs" / "conformance.md"
+HEAD = """# Conformance to SMART App Launch 2.2.0
+
+Every SHALL and SHALL NOT that the specification puts on a server, and the tests that prove it. This page is
+written by `make conformance` from [the list of requirements](../tests/conformance/requirements.csv) and the
+marks on the tests, and a test fails when it is out of date: [how that works](../tests/conformance/README.md).
+Summaries are ours; the specification decides.
+
+"""
+
+
+def page(demanded: list[Requirement], marks: dict[str, list[str]]) -> str:
+    """The whole page; `marks` leads from a requirement's mark to the tests, as path::name."""
+    proven = [one for one in demanded if marks.get(one.mark)]
+    spared = [one for one in demanded if one.needs and one not in proven]
+    count = f"{len(demanded)} requirements: {len(proven)} proven by tests, {len(spared)} that do not apply"
+    missing = len(demanded) - len(proven) - len(spared)
+    count += f", {missing} unproven.\n" if missing else ".\n"
+    return HEAD + count + "".join(_sections(demanded, marks))
+
+
+def _sections(demanded: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
+    for name, members in groupby(demanded, key=lambda one: one.page):
+        yield f"\n## {PAGES[name]}\n\n[{name}]({SPECIFICATION}{name})\n\n"
+        yield "| Requirement | What it demands | Proven by |\n|---|---|---|\n"
+        for one in members:
+            link = f"[{one.mark}]({SPECIFICATION}{one.anchor})"
+            yield f"| {link} {one.rule} | {one.summary} | {_proof(one, marks.get(one.mark, []))} |\n"
+
+
+def _proof(one: Requirement, tests: list[str]) -> str:
+    if tests:
+        return "<br>".join(f"[`{test}`](../{test.partition('::')[0]})" for test in tests)
+    return f"Does not apply: {OPTIONAL[one.needs]}" if one.needs else "**Unproven**"
