@@ -34,6 +34,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             url, allowed_hosts={site.netloc}, require_https=site.scheme == "https"
         )
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Under what failed sign-ins of an account are counted: its name alone. allauth would put the Host
+        header before it, and everybody who guesses passwords would choose a port of their own for each try.
+        """
+        return str(credentials.get("username", "")).lower()
+
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
     ) -> None:
