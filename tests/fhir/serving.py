@@ -123,6 +123,8 @@ def serving(**settings: str) -> Iterator[Server]:
     port = postgres_server.free_port()
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     words += ["--blocking-threads", "2", "--no-ws", "--respawn-failed-workers", "--log-level", "warning"]
+    # A worker that is told to stop while it is still starting may never hear it.
+    words += ["--workers-kill-timeout", "10"]
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", *words, "smartcdr.wsgi:application"],
         cwd=ROOT,
