@@ -31,22 +31,29 @@ TOLD = frozenset(
 
 
 def make_launch(
-    application: Model, user: User, created_by: User | None = None, **context: Any
+    application: Model, user: User, made_by: Model | None = None, **context: Any
 ) -> LaunchContext:
     """A launch of this client for this person, to be claimed within LAUNCH_SECONDS.
 
+    `made_by` is the external EHR that asks for it; without one, the person does, by the portal or a picker.
     `context` takes the fields of LaunchContext: patient, encounter, fhir_context, intent and so on.
     """
     expires = timezone.now() + timedelta(seconds=settings.LAUNCH_SECONDS)
     return LaunchContext.objects.create(
-        application_id=application.pk, user=user, created_by=created_by or user, expires=expires, **context
+        application_id=application.pk,
+        user=user,
+        created_by=None if made_by else user,
+        made_by_id=made_by.pk if made_by else None,
+        expires=expires,
+        **context,
     )
 
 
 def refusal(launch: LaunchContext | None, application_id: int, now: datetime) -> str:
     """Why this client may not use this launch value now, in words for staff; empty if it may.
 
-    A launch is for one client, is used once, and must be used soon.
+    A launch is for one client, is used once, and must be used soon. One that an external EHR made is worth no
+    more than that EHR is at this moment: it must be live and may still launch this client.
     """
     if launch is None:
         return "unknown"
@@ -54,7 +61,26 @@ def refusal(launch: LaunchContext | None, application_id: int, now: datetime) ->
         return "made for another client"
     if launch.claimed_by:
         return "already used"
-    return "" if now < launch.expires else "expired"
+    if now >= launch.expires:
+        return "expired"
+    return "" if _maker_stands(launch) else "made by an EHR that may not launch this client any more"
+
+
+def _maker_stands(launch: LaunchContext) -> bool:
+    """Whether the person who made the launch is there, or the EHR that did may do so still."""
+    if launch.made_by is None:
+        return launch.created_by_id is not None
+    ehr: Any = launch.made_by
+    return bool(ehr.is_live and ehr.may_launch.filter(pk=launch.application_id).exists())
+
+
+def end_waiting(**which: Any) -> None:
+    """End every launch that waits for its app and that `which` selects, by fields of LaunchContext.
+
+    What an ended client has made, or was made for it, stays ended if the client comes back in time.
+    """
+    now = timezone.now()
+    LaunchContext.objects.filter(**which, claimed_by="", expires__gt=now).update(expires=now)
 
 
 def claim(launch: LaunchContext, application_id: int, request_id: str) -> bool:
@@ -70,7 +96,10 @@ def claim(launch: LaunchContext, application_id: int, request_id: str) -> bool:
 
 
 def needs_patient(scopes: Iterable[str]) -> bool:
-    """Whether one of the granted scopes can only be honoured with a patient in context."""
+    """Whether one of the granted scopes can only be honoured with a patient in context.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#apps-that-launch-from-the-ehr
+    """
     return any(scope.startswith(("patient/", "launch/patient")) for scope in scopes)
 
 
@@ -99,16 +128,26 @@ def picked(
 ) -> LaunchContext:
     """Write a picked patient into the request's launch context; a standalone launch gets its row here.
 
-    From here on a standalone launch is the same as one from the portal. Raises PermissionError if the person
-    has no right to the patient.
+    From here on a standalone launch is the same as one from the portal. Of two picks at the same moment the
+    first one stands. Raises PermissionError if the person has no right to the patient.
     """
     if not may_see_patient(user, patient):
         raise PermissionError("This person may not see this patient.")
     if launch is None:
-        launch = make_launch(application, user, claimed_by=request_id, claimed_at=timezone.now())
-    launch.patient = patient
-    launch.save(update_fields=["patient"])
+        now = timezone.now()
+        return make_launch(application, user, claimed_by=request_id, claimed_at=now, patient=patient)
+    LaunchContext.objects.filter(pk=launch.pk, patient="").update(patient=patient)
+    launch.refresh_from_db(fields=["patient"])
     return launch
+
+
+def picked_encounter(launch: LaunchContext, encounter: str) -> bool:
+    """Write a picked encounter, which the caller knows to be this patient's, into the launch context.
+
+    False if there is another patient or an encounter by now: a pick in another tab was faster.
+    """
+    waiting = LaunchContext.objects.filter(pk=launch.pk, patient=launch.patient, encounter="")
+    return waiting.update(encounter=encounter) == 1
 
 
 def members(launch: LaunchContext | None) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from django.db.models.expressions import RawSQL
 from fhir.granular import is_understood
 from fhir.rows import fetched
 from oauth.models import Scope as Line
+from oauth.own_scopes import LAUNCH_CONTEXT_PATH, LAUNCH_CONTEXT_WORDS, launch_context_scope
 from oauth.scopes import (
     V1_NAMES,
     WILDCARD,
+    LaunchScope,
     ResourceScope,
     Scope,
     is_granular,
@@ -59,13 +61,16 @@ def seed(**kwargs: Any) -> None:
     """Write the first lines into an empty catalogue; a `post_migrate` receiver.
 
     A catalogue that staff have worked on is left alone, so that a line that they deleted does not come back.
+    Only our own scope, which is an address of this site, follows the site where it has moved.
     """
-    if Line.objects.exists():
-        return
-    Line.objects.bulk_create(
-        Line(pattern=pattern, sensitive=sensitive, default=default)
-        for pattern, sensitive, default in FIRST_LINES
-    )
+    own = launch_context_scope().text
+    if not Line.objects.exists():
+        lines = [Line(pattern=name, sensitive=marked, default=new) for name, marked, new in FIRST_LINES]
+        lines.append(Line(pattern=own, sensitive=True, description=LAUNCH_CONTEXT_WORDS))
+        Line.objects.bulk_create(lines)
+    elif not Line.objects.filter(pattern=own).exists():
+        moved = Line.objects.filter(pattern__endswith=LAUNCH_CONTEXT_PATH).order_by("pk").first()
+        Line.objects.filter(pk=moved.pk if moved else None).update(pattern=own)
 
 
 def enabled_text() -> str:
@@ -108,8 +113,11 @@ def _read(enabled: str) -> tuple[Scope, ...]:
 def is_enforced(scope: Scope) -> bool:
     """Whether every interaction is held to this scope; only such scopes are granted and advertised.
 
-    A query says something only of one type, and in words that the repository reads strictly.
+    A query says something only of one type, and in words that the repository reads strictly. Of the types of
+    `launch/<type>` only those are honoured for which somebody picks.
     """
+    if isinstance(scope, LaunchScope):
+        return scope.type in ("", "patient", "encounter")
     if not isinstance(scope, ResourceScope) or not is_granular(scope):
         return True
     return scope.type != WILDCARD and is_understood(scope.type, scope.query)

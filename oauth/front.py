@@ -19,12 +19,12 @@ from django.utils.cache import patch_vary_headers
 from django.utils.log import log_response
 
 from fhir.front import Wsgi, give_up_a_failed_connection
-from oauth.cors import FOR_CLIENTS
+from oauth.middleware import WITHOUT_PAGES
 
 
 def straight_to_endpoints(common_way: Wsgi) -> Wsgi:
     """A WSGI application that answers GET and POST of the endpoints itself and passes everything else on."""
-    views = {path: convert_exception_to_response(resolve(path).func) for path in FOR_CLIENTS}
+    views = {path: convert_exception_to_response(resolve(path).func) for path in WITHOUT_PAGES}
     secured = SecurityMiddleware(lambda _: HttpResponse())
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

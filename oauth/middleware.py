@@ -8,6 +8,9 @@ from django.urls import resolve
 
 from oauth.cors import FOR_CLIENTS
 
+WITHOUT_PAGES = (*FOR_CLIENTS, "/launch/contexts")
+"""What programs call. Launch contexts are made by servers: no page of another origin may."""
+
 
 class StraightToEndpoints:
     """Calls the view of an endpoint at once, so that no middleware listed behind this one runs.
@@ -20,7 +23,7 @@ class StraightToEndpoints:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._common_way = get_response
         self._views: dict[str, Callable[[HttpRequest], HttpResponseBase]] = {
-            path: resolve(path).func for path in FOR_CLIENTS
+            path: resolve(path).func for path in WITHOUT_PAGES
         }
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

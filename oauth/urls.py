@@ -6,6 +6,7 @@ from oauth.views import authorized_apps, discovery
 from oauth.views.authorize import authorize, resume
 from oauth.views.consent import consent
 from oauth.views.introspect import IntrospectView, TokenIntrospectView
+from oauth.views.launch_contexts import launch_contexts
 from oauth.views.pick import pick_encounter, pick_patient
 from oauth.views.revoke import RevokeView
 from oauth.views.token import token
@@ -17,6 +18,7 @@ well_known: list[URLPattern | URLResolver] = [
     path(".well-known/openid-configuration", discovery.openid),
     path(".well-known/oauth-authorization-server", discovery.authorization_server),
 ]
+launches: list[URLPattern | URLResolver] = [path("launch/contexts", launch_contexts)]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("authorize", authorize, name="authorize"),
     path("authorize/<str:request_id>", resume, name="resume"),

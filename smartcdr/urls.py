@@ -14,6 +14,7 @@ urlpatterns = [
     path("fhir/", include(fhir_urls)),
     path("oauth/", include("oauth.urls")),
     path("accounts/", include("accounts.urls")),
+    path("", include(oauth_urls.launches)),
     path("launch/", include("launch.urls")),
     path("admin/", admin.site.urls),
 ]

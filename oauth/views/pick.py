@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
 from fhir.outcome import BadRequest
-from launch.context import picked
+from launch.context import picked, picked_encounter
 from launch.patients import (
     PatientPage,
     encounters_of,
@@ -66,8 +66,7 @@ def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
         drop_encounter_scope(stored)
         return redirect("oauth:resume", stored.pk)
     if request.method == "POST" and has_encounter(user, launch.patient, encounter):
-        launch.encounter = encounter
-        launch.save(update_fields=["encounter"])
+        picked_encounter(launch, encounter)
         return redirect("oauth:resume", stored.pk)
     context: dict[str, object] = {
         "app": stored.application,

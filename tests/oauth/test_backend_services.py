@@ -80,7 +80,7 @@ def test_a_service_gets_what_it_asks_within_its_registration(
 
 
 def test_the_right_to_make_launch_contexts_is_granted_as_itself_only() -> None:
-    Scope.objects.create(pattern=RIGHT)
+    assert Scope.objects.get(pattern=RIGHT).sensitive
     assert make_service(RIGHT).ask_token(RIGHT).json()["scope"] == RIGHT
     AccessToken.objects.all().delete()
     assert refusal(make_service("system/*.cruds").ask_token(RIGHT)) == (400, "invalid_scope")

@@ -1,0 +1,58 @@
+"""POST /launch/contexts, where an external EHR makes a launch."""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from launch.starting import launch_address
+from oauth.calling_client import Refused
+from oauth.launch_context_members import BadMember, read_members
+from oauth.launch_contexts import calling_ehr, make
+
+logger = logging.getLogger("oauth.refusals")
+
+MAX_BYTES = 16_384
+_MOST_DIGITS = 9
+
+
+@csrf_exempt  # the caller proves itself by its token; no cookie is ever looked at
+def launch_contexts(request: HttpRequest) -> HttpResponse:
+    """201 with `launch` and `url`, the address at which the EHR opens the app in the person's browser.
+
+    The launch value is a credential until the app has claimed it, so that it is neither kept nor logged.
+    """
+    try:
+        response = _answer(request)
+    except Refused as refused:
+        logger.warning("Launch context refused: %s: %s", refused.error, refused.description)
+        return refused.response()
+    response["Cache-Control"] = "no-store"
+    response["Pragma"] = "no-cache"
+    return response
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        response = Refused(405, "invalid_request", "Launch contexts are made by POST.").response()
+        response["Allow"] = "POST"
+        return response
+    ehr = calling_ehr(request.META.get("HTTP_AUTHORIZATION", ""))
+    try:
+        launch = make(ehr, read_members(_body(request)))
+    except BadMember as fault:
+        raise Refused(400, "invalid_request", str(fault)) from fault
+    return JsonResponse({"launch": launch.pk, "url": launch_address(launch)}, status=201)
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The bytes of a JSON body. Raises Refused; what is too long by its own account is not even read."""
+    if request.content_type != "application/json":
+        raise Refused(415, "invalid_request", "Send the launch context as application/json.")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or len(length) > _MOST_DIGITS or int(length) > MAX_BYTES:
+        raise Refused(413, "invalid_request", f"The body must not be longer than {MAX_BYTES} bytes.")
+    try:
+        return request.body
+    except UnreadablePostError as error:
+        raise Refused(400, "invalid_request", "The body cannot be read.") from error
