@@ -39,3 +39,9 @@ class SmartcdrAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         """One's own password is changed where everybody's is, under the same rate limit."""
         return redirect("account_change_password")
+
+    def password_change_done(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Nobody comes by here: the common page says by itself that it is done."""
+        return redirect("account_change_password")

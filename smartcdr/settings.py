@@ -152,7 +152,9 @@ CLINICIAN_ACCESS = env.str("CLINICIAN_ACCESS", default="all")
 PATIENT_WRITABLE = env.list("PATIENT_WRITABLE", default=["Observation", "QuestionnaireResponse"])
 
 # --- cookies: named after the site, so that two servers on one host do not sign each other's users out ------
-_cookie = f"smartcdr_{zlib.crc32(SITE_URL.encode()):08x}"
+# From a host beside or above ours nobody can plant a cookie whose name begins so; it wants https.
+# https://www.rfc-editor.org/rfc/rfc9700#section-4.7
+_cookie = f"{'__Host-' if _site.scheme == 'https' else ''}smartcdr_{zlib.crc32(SITE_URL.encode()):08x}"
 SESSION_COOKIE_NAME = f"{_cookie}_session"
 CSRF_COOKIE_NAME = f"{_cookie}_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _site.scheme == "https"
@@ -220,6 +222,16 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
     "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+}
+# Apps may register themselves (RFC 7591), always as drafts that staff put live. Unless the second switch says
+# otherwise, only with an initial access token that staff handed out.
+DYNAMIC_REGISTRATION = env.bool("DYNAMIC_REGISTRATION", default=False)
+DYNAMIC_REGISTRATION_OPEN = env.bool("DYNAMIC_REGISTRATION_OPEN", default=False)
+# How often, counted as sign-ins are (oauth/views/register.py): by token, by address without one, and by client.
+ACCOUNT_RATE_LIMITS = {
+    "register_client": "60/h/key",
+    "register_client_openly": "10/h/ip",
+    "change_registration": "60/h/key",
 }
 LAUNCH_SECONDS = env.int("LAUNCH_SECONDS", default=300)
 AUTHORIZATION_REQUEST_SECONDS = env.int("AUTHORIZATION_REQUEST_SECONDS", default=1800)
