@@ -20,7 +20,7 @@ PAGES = {
 # What smart-configuration would have to name for some requirements to apply → why it does not.
 OPTIONAL = {
     "smart-app-state": "keeping state for apps is optional, and the capability is not advertised",
-    "user_access_brand_bundle": "publishing brands is optional, and smart-configuration names no bundle of them",
+    "user_access_brand_bundle": "publishing brands is optional, and smart-configuration names no bundle",
 }
 
 
