@@ -48,6 +48,7 @@ def _call(issued: Issued | None, origin: str, method: str, path: str, body: Any)
     return Client().generic(method, path, data, "application/fhir+json", headers=headers)
 
 
+@pytest.mark.requirement("SMART-17")
 @pytest.mark.requirement("https://fetch.spec.whatwg.org/#cors-protocol")
 def test_a_registered_page_may_read_every_answer_and_its_headers(clinician: Issued) -> None:
     for method, path, body, status in CALLS:
@@ -70,6 +71,7 @@ def test_a_page_that_nobody_registered_may_read_none(clinician: Issued) -> None:
         assert "Access-Control-Allow-Origin" not in response
 
 
+@pytest.mark.requirement("SMART-17")
 @pytest.mark.requirement("https://fetch.spec.whatwg.org/#cors-preflight-fetch")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
 @pytest.mark.parametrize("path", ["/fhir", "/fhir/Patient", "/fhir/Patient/p", "/fhir/Patient/_search"])

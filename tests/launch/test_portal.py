@@ -32,6 +32,7 @@ def test_pages_about_people_are_kept_in_no_cache(
         assert "no-store" in client.get(path)["Cache-Control"]
 
 
+@pytest.mark.requirement("SMART-18")
 def test_only_live_apps_with_a_launch_url_are_shown(client: Client, clinician: User, app: Any) -> None:
     for status in ("draft", "suspended", "retired"):
         make_app(f"Is {status}", status=status)

@@ -108,6 +108,7 @@ def test_text_that_is_no_token_is_refused(token: str) -> None:
     assert 'error="invalid_token"' in challenge_of(f"Bearer {token}")
 
 
+@pytest.mark.requirement("SMART-94")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9068#section-4")
 @pytest.mark.parametrize(
     "fault",
@@ -127,6 +128,7 @@ def test_a_token_of_another_kind_key_issuer_audience_or_time_is_refused(
     assert 'error="invalid_token"' in challenge_of(issued.header)
 
 
+@pytest.mark.requirement("SMART-94")
 def test_a_token_signed_by_a_stranger_under_our_key_id_is_refused(key: Key) -> None:
     stranger = make_key()
     forged = issue(stranger, make_user(), scope="user/*.rs", headers={"kid": key.row.kid})

@@ -75,6 +75,7 @@ def test_a_parameter_doubled_over_url_and_body_of_a_post_is_refused() -> None:
     assert answer_of(response)["error"] == "invalid_request"
 
 
+@pytest.mark.requirement("SMART-18")
 @pytest.mark.parametrize(
     "changes",
     [

@@ -17,6 +17,7 @@ def allowed(response: Any) -> str:
     return str(response.get("Access-Control-Allow-Origin", ""))
 
 
+@pytest.mark.requirement("SMART-16")
 @pytest.mark.requirement("SMART 2.2 app-launch#considerations-for-cross-origin-resource-sharing-cors-support")
 @pytest.mark.parametrize(
     "path",
@@ -35,6 +36,7 @@ def test_any_page_may_read_what_is_public(path: str) -> None:
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
+@pytest.mark.requirement("SMART-17")
 @pytest.mark.parametrize(
     "path",
     ["/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/fhir/Patient/p1", "/fhir"],
@@ -60,6 +62,7 @@ def test_a_preflight_is_answered_for_every_live_clients_origin_and_for_no_other(
         assert allowed(preflight(other)) == ""
 
 
+@pytest.mark.requirement("SMART-17")
 def test_the_token_answer_may_be_read_by_the_clients_own_page_also_when_it_is_an_error() -> None:
     client, _ = make_client(allowed_origins=HOME)
     flow = Flow(client, make_user())

@@ -31,6 +31,8 @@ def living() -> tuple[int, int]:
     )
 
 
+@pytest.mark.requirement("SMART-104")
+@pytest.mark.requirement("SMART-114")
 @pytest.mark.requirement("SMART 2.2 app-launch#response-7")
 @pytest.mark.parametrize("confidential", [True, False])
 def test_a_refresh_gives_new_tokens_with_the_same_scope_and_context(confidential: bool) -> None:
@@ -83,6 +85,7 @@ def test_a_spent_refresh_token_shown_later_kills_its_family() -> None:
     assert first.flow.refresh(new).status_code == 400
 
 
+@pytest.mark.requirement("SMART-103")
 def test_a_spent_refresh_token_shown_by_another_client_kills_its_family_at_once() -> None:
     first = offline()
     first.flow.refresh(first.tokens["refresh_token"])
@@ -142,6 +145,7 @@ def test_the_scope_may_shrink_for_one_access_token_and_comes_back_after(asked: s
     assert third["scope"] == OFFLINE
 
 
+@pytest.mark.requirement("SMART-104")
 @pytest.mark.parametrize(
     "asked",
     [

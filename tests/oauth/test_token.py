@@ -99,6 +99,7 @@ def test_without_openid_there_is_no_id_token() -> None:
     assert "id_token" not in run_authorization_code(client, make_user(), "patient/*.rs").tokens
 
 
+@pytest.mark.requirement("SMART-89")
 @pytest.mark.parametrize("scope", ["offline_access", "online_access"])
 def test_a_refresh_token_comes_only_with_the_scopes_for_it(scope: str) -> None:
     client, _ = make_client()
@@ -110,6 +111,8 @@ def test_a_client_not_registered_for_refresh_gets_no_refresh_token() -> None:
     assert "refresh_token" not in run_authorization_code(client, make_user(), "offline_access").tokens
 
 
+@pytest.mark.requirement("SMART-86")
+@pytest.mark.requirement("SMART-87")
 @pytest.mark.requirement("SMART 2.2 app-launch#response-5 (no-store, no-cache)")
 def test_no_answer_of_the_token_endpoint_may_be_stored() -> None:
     client, _ = make_client()
@@ -127,6 +130,7 @@ def test_no_answer_of_the_token_endpoint_may_be_stored() -> None:
         assert answer["Content-Type"].startswith("application/json")
 
 
+@pytest.mark.requirement("SMART-88")
 @pytest.mark.parametrize(
     ("asked", "lifetime"), [(None, settings.ACCESS_TOKEN_SECONDS), (600, 600), (10, 300), (86_400, 3600)]
 )

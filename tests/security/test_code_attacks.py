@@ -62,6 +62,7 @@ def test_a_code_is_worth_nothing_to_another_client() -> None:
     assert flow.exchange(code).status_code == 200
 
 
+@pytest.mark.requirement("SMART-31")
 @pytest.mark.requirement("RFC 7636 section 4.6; PKCE for confidential clients too")
 @pytest.mark.parametrize("confidential", [True, False])
 def test_a_stolen_code_is_worth_nothing_without_the_verifier(confidential: bool) -> None:

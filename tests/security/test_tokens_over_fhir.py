@@ -78,6 +78,7 @@ HIDDEN = [
 ]
 
 
+@pytest.mark.requirement("SMART-95")
 @pytest.mark.requirement("https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#response-6")
 @pytest.mark.parametrize("path", HIDDEN)
 def test_a_token_for_one_patient_finds_nothing_of_another(key: Key, clinic: Issued, path: str) -> None:
@@ -145,6 +146,7 @@ def test_a_patient_writes_only_the_types_that_the_settings_name(key: Key, clinic
     assert send(of_patient_a(key), "POST", "Condition", condition).status_code == 403
 
 
+@pytest.mark.requirement("SMART-95")
 @pytest.mark.requirement(
     "https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#patient-specific-scopes"
 )
@@ -167,6 +169,7 @@ def test_what_no_scope_allows_is_forbidden(
     assert send(of_patient_a(key, scope), method, path).status_code == 403
 
 
+@pytest.mark.requirement("SMART-95")
 @pytest.mark.requirement(
     "https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html"
     "#finer-grained-resource-constraints-using-search-parameters"
@@ -252,6 +255,7 @@ def test_an_id_token_is_no_access_token(key: Key, clinic: Issued) -> None:
     assert send(disguised, "GET", "Patient/a").status_code == 401
 
 
+@pytest.mark.requirement("SMART-94")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc8725#section-3.1")
 def test_a_token_signed_with_the_public_key_as_a_secret_or_not_at_all_is_refused(
     key: Key, clinic: Issued
