@@ -3,6 +3,7 @@
 https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 """
 
+import html
 import re
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.test import Client as Browser
 
-from oauth.models import Grant
+from oauth.models import Application, Grant
 from tests.conformance.conftest import ask, found
 from tests.oauth.flow import (
     REDIRECT_URI,
@@ -24,6 +25,7 @@ from tests.oauth.flow import (
     run_authorization_code,
 )
 from tests.oauth.issuing import issue, make_key
+from tests.oauth.test_admin import FORM
 
 pytestmark = pytest.mark.django_db
 LASTING = "openid patient/Observation.rs offline_access"
@@ -72,6 +74,21 @@ def test_nobody_is_sent_to_an_address_that_is_not_registered_in_full() -> None:
         assert answer.status_code == 400
         assert "Location" not in answer
         assert near.removeprefix("https://") not in answer.content.decode()
+
+
+@pytest.mark.requirement("SMART-24")
+def test_a_registration_is_confirmed_with_what_was_registered_and_a_client_id() -> None:
+    console = Browser()
+    console.force_login(make_user("", is_staff=True, is_superuser=True))
+    offered = console.get("/admin/oauth/application/add/").context["adminform"].form["client_id"].value()
+    assert console.post("/admin/oauth/application/add/", {**FORM, "client_id": offered}).status_code == 302
+    app = Application.objects.get()
+    assert app.client_id == offered
+    assert len(offered) >= 20
+    page = html.unescape(console.get(f"/admin/oauth/application/{app.pk}/change/").content.decode())
+    for confirmed in (app.client_id, *(FORM[name] for name in ("name", "redirect_uris", "launch_url"))):
+        assert confirmed in page
+    assert all(scope in page for scope in FORM["scope"].split())
 
 
 @pytest.mark.parametrize(
