@@ -14,6 +14,7 @@ from launch.patients import encounters_of
 from oauth import consenting
 from oauth.authorize_rules import Refusal
 from oauth.models import AuthorizationRequest, Consent
+from oauth.scopes import Scope
 from oauth.sign_in_time import must_sign_in_anew
 
 
@@ -41,9 +42,10 @@ class AskConsent:
 
 @dataclass(frozen=True, slots=True)
 class GiveCode:
-    """Nothing is left to ask: this consent covers it."""
+    """Nothing is left to ask: this consent answers it, and grants so much."""
 
     consent: Consent
+    granted: tuple[Scope, ...]
 
 
 Step: TypeAlias = SignIn | PickPatient | PickEncounter | AskConsent | GiveCode | Refusal
@@ -78,7 +80,7 @@ def _next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
         _refuse_person(stored, user)
         or _patient_step(stored, user)
         or _encounter_step(stored, user)
-        or _consent_step(stored, user)
+        or _consent_step(request, stored, user)
     )
 
 
@@ -133,6 +135,8 @@ def drop_encounter_scope(stored: AuthorizationRequest) -> None:
     stored.save(update_fields=["scope"])
 
 
-def _consent_step(stored: AuthorizationRequest, user: User) -> Step:
-    consent = consenting.remembered(stored, user) or consenting.approved_in_advance(stored, user)
-    return AskConsent() if consent is None else GiveCode(consent)
+def _consent_step(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step:
+    known = consenting.remembered(request, stored, user) or consenting.approved_in_advance(
+        request, stored, user
+    )
+    return AskConsent() if known is None else GiveCode(*known)

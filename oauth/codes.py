@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from oauth.client_authentication import token_checksum
 from oauth.models import AuthorizationRequest, Consent, Grant
-from oauth.online_sessions import session_digest
+from oauth.online_sessions import session_digest, session_end
 from oauth.scopes import NamedScope, Scope, to_text
 from oauth.sign_in_time import auth_time
 from oauth.stored_requests import finish
@@ -33,10 +33,10 @@ def make_code(
     Raises FinishedError. Only the code's digest is kept. https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
     """
     code = secrets.token_urlsafe(32)
-    digest, session_expires = _session(request, granted)
     with transaction.atomic():
         if not finish(stored):
             raise FinishedError
+        digest, session_expires = _session(request, granted, consent)
         Grant.objects.create(
             code=token_checksum(code),
             application=stored.application,
@@ -57,8 +57,13 @@ def make_code(
     return code
 
 
-def _session(request: HttpRequest, granted: tuple[Scope, ...]) -> tuple[str, datetime | None]:
-    """The session that `online_access` depends on; offline access depends on none."""
-    if NamedScope("online_access") not in granted or NamedScope("offline_access") in granted:
+def _session(
+    request: HttpRequest, granted: tuple[Scope, ...], consent: Consent
+) -> tuple[str, datetime | None]:
+    """The session that the tokens depend on, and its end: that of `online_access`, or of a person who allowed
+    the app only until they sign out, whatever it asked for. Offline access depends on none.
+    """
+    is_online = NamedScope("online_access") in granted and NamedScope("offline_access") not in granted
+    if not is_online and not consent.session_digest:
         return "", None
-    return session_digest(request.session.session_key or ""), request.session.get_expiry_date()
+    return session_digest(request.session.session_key or ""), session_end(request)

@@ -1,105 +1,118 @@
-"""What a person is asked, what they answered, and what need not be asked again."""
+"""What was consented to: recorded, and remembered, so that people are asked again only for more."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
 
 from accounts.models import User
+from oauth.consent_duration import UNTIL_REVOKED, Lasting
+from oauth.consent_lines import approved, is_required, unapproved
 from oauth.models import Application, AuthorizationRequest, Consent
-from oauth.models import Scope as CatalogueLine
 from oauth.models.consent import ConsentQuerySet
-from oauth.scope_words import describe
-from oauth.scopes import LaunchScope, NamedScope, Scope, implies, parse_scope, parse_scopes, to_text
+from oauth.narrowing import undoes
+from oauth.online_sessions import session_digest
+from oauth.revocation import revoke_all
+from oauth.scopes import Scope, implies, narrow, parse_scopes, to_text
 
-# Without it nobody could sign in to the app; it comes with any other scope and has no tick of its own.
-_GIVEN = NamedScope("openid")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the consent page. `optional` ones have a tick."""
-
-    text: str
-    words: str
-    optional: bool
-    sensitive: bool
+Scopes = tuple[Scope, ...]
 
 
-def lines(stored: AuthorizationRequest) -> list[Line]:
-    """What the page shows, in the order asked; scopes approved without asking are left out.
+def remembered(
+    request: HttpRequest, stored: AuthorizationRequest, user: User
+) -> tuple[Consent, Scopes] | None:
+    """A consent in force by which everything asked was answered for, with what it grants of that.
 
-    The words are the catalogue's own for exactly this scope, else those that its grammar gives.
+    What the person declined or narrowed stays so. None where consents of this client are not remembered,
+    where the app wants something that was not asked for before or that it now requires, and where nothing
+    would be left to grant: then the person is asked.
     """
-    catalogue = CatalogueLine.objects.values_list("pattern", "description", "sensitive")
-    own_words = {pattern: description for pattern, description, _ in catalogue if description}
-    sensitive = [wide for pattern, _, marked in catalogue if marked and (wide := parse_scope(pattern))]
-    approved = parse_scopes(stored.application.auto_approved_scope) or ()
-    return [
-        Line(
-            scope.text,
-            own_words.get(scope.text) or describe(scope),
-            _is_optional(scope),
-            any(implies(wide, scope) for wide in sensitive),
-        )
-        for scope in parse_scopes(stored.scope) or ()
-        if not any(implies(wide, scope) for wide in approved)
-    ]
-
-
-def chosen(stored: AuthorizationRequest, ticked: Collection[str]) -> tuple[Scope, ...]:
-    """The scopes granted by these ticks; none at all if something could be ticked and nothing was.
-
-    Ticks that the page did not offer count for nothing.
-    """
-    shown = lines(stored)
-    optional = {line.text for line in shown if line.optional}
-    if optional and not optional.intersection(ticked):
-        return ()
-    declined = optional.difference(ticked)
-    return tuple(scope for scope in parse_scopes(stored.scope) or () if scope.text not in declined)
-
-
-def remembered(stored: AuthorizationRequest, user: User) -> Consent | None:
-    """A consent in force that covers everything asked, if this client's consents are remembered."""
     if not _remembers(stored.application) or "consent" in stored.prompt:
         return None
     asked = parse_scopes(stored.scope) or ()
-    approved = parse_scopes(stored.application.auto_approved_scope) or ()
-    for consent in _in_force(stored, user):
-        given = (*(parse_scopes(consent.scope) or ()), *approved)
-        if all(any(implies(wide, scope) for wide in given) for scope in asked):
-            return consent
+    for consent in in_force(request, stored, user):
+        limits = (*(parse_scopes(consent.scope) or ()), *approved(stored))
+        granted = narrow(asked, limits)
+        needed = [scope for scope in asked if is_required(stored, scope)]
+        if granted and _are_within(asked, (*answered(consent), *limits)) and _are_within(needed, granted):
+            return consent, granted
     return None
 
 
-def approved_in_advance(stored: AuthorizationRequest, user: User) -> Consent | None:
+def approved_in_advance(
+    request: HttpRequest, stored: AuthorizationRequest, user: User
+) -> tuple[Consent, Scopes] | None:
     """The consent to a request that has nothing to show, as staff approved all of it beforehand."""
-    if "consent" in stored.prompt or not _remembers(stored.application) or lines(stored):
+    if "consent" in stored.prompt or not _remembers(stored.application) or unapproved(stored):
         return None
-    return record(stored, user, parse_scopes(stored.scope) or ())
+    granted = parse_scopes(stored.scope) or ()
+    return record(request, stored, user, granted, UNTIL_REVOKED), granted
 
 
-def record(stored: AuthorizationRequest, user: User, granted: tuple[Scope, ...]) -> Consent:
-    """Keep what was consented to: one row per client, person and patient, which follows each answer."""
+def answered(consent: Consent) -> Scopes:
+    """Every scope that the person has answered for, whether allowed or not."""
+    return tuple(dict.fromkeys((*(parse_scopes(consent.asked) or ()), *(parse_scopes(consent.scope) or ()))))
+
+
+def kept_besides(consent: Consent, stored: AuthorizationRequest) -> Scopes:
+    """What the consent allows that is not asked for now: a new answer's end counts for it as well."""
     asked = parse_scopes(stored.scope) or ()
-    declined = {scope.text for scope in asked} - {scope.text for scope in granted}
-    with transaction.atomic():
-        consent = _in_force(stored, user).select_for_update().first()
-        if consent is None:
-            patient = _patient(stored, user)
-            return Consent.objects.create(
-                application=stored.application, user=user, patient=patient, scope=to_text(granted)
-            )
-        kept = (scope for scope in parse_scopes(consent.scope) or () if scope.text not in declined)
-        consent.scope = to_text((*kept, *granted))
-        consent.save(update_fields=["scope", "updated"])
+    allowed = parse_scopes(consent.scope) or ()
+    return tuple(scope for scope in allowed if not any(implies(wide, scope) for wide in asked))
+
+
+@transaction.atomic
+def record(
+    request: HttpRequest, stored: AuthorizationRequest, user: User, granted: Scopes, lasting: Lasting
+) -> Consent:
+    """Keep what was consented to: one row per client, person and patient, which follows each answer.
+
+    What an earlier answer allowed and this one withholds is taken back: it is no longer remembered, and the
+    tokens that rest on it end.
+    """
+    asked = parse_scopes(stored.scope) or ()
+    consent = in_force(request, stored, user).select_for_update().first()
+    if consent is None:
+        return Consent.objects.create(
+            application=stored.application,
+            user=user,
+            patient=_patient(stored, user),
+            scope=to_text(granted),
+            asked=to_text(asked),
+            expires=lasting.expires,
+            session_digest=lasting.session_digest,
+        )
+    withheld = [scope for scope in asked if scope not in granted]
+    before = parse_scopes(consent.scope) or ()
+    over = {scope for scope in before if scope not in granted and _is_taken_back(scope, withheld)}
+    if over:
+        revoke_all(consent=consent)
+    consent.scope = to_text((*(scope for scope in before if scope not in over), *granted))
+    consent.asked = to_text((*(scope for scope in answered(consent) if scope not in over), *asked))
+    consent.expires, consent.session_digest = lasting.expires, lasting.session_digest
+    consent.save(update_fields=["scope", "asked", "expires", "session_digest", "updated"])
     return consent
 
 
-def _in_force(stored: AuthorizationRequest, user: User) -> ConsentQuerySet:
+def in_force(request: HttpRequest, stored: AuthorizationRequest, user: User) -> ConsentQuerySet:
+    """This person's consents to the client for the patient in context, newest first.
+
+    One that lasts until the person signs out is there in that session only.
+    """
+    here = session_digest(request.session.session_key or "")
     consents = Consent.objects.in_force().filter(application=stored.application, user=user)
-    return consents.filter(patient=_patient(stored, user)).order_by("-updated")
+    mine = Q(session_digest="") | Q(session_digest=here)
+    return consents.filter(mine, patient=_patient(stored, user)).order_by("-updated", "-pk")
+
+
+def _is_taken_back(scope: Scope, withheld: list[Scope]) -> bool:
+    """Whether an earlier scope gives, or is a part of, what is withheld now."""
+    return any(undoes(scope, no) or implies(no, scope) for no in withheld)
+
+
+def _are_within(scopes: Iterable[Scope], wide: Scopes) -> bool:
+    return all(any(implies(each, scope) for each in wide) for scope in scopes)
 
 
 def _patient(stored: AuthorizationRequest, user: User) -> str:
@@ -119,7 +132,3 @@ def _remembers(client: Application) -> bool:
     if client.application_type != Application.ApplicationType.NATIVE or not client.is_public:
         return True
     return all(uri.startswith("https://") for uri in client.redirect_uris.split())
-
-
-def _is_optional(scope: Scope) -> bool:
-    return scope != _GIVEN and not isinstance(scope, LaunchScope)

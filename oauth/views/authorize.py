@@ -83,7 +83,7 @@ def resume(request: HttpRequest, request_id: str) -> HttpResponse:
     if isinstance(step, AskConsent):
         return redirect("oauth:consent", stored.pk)
     if isinstance(step, GiveCode):
-        return give_code(request, stored, parse_scopes(stored.scope) or (), step.consent)
+        return give_code(request, stored, step.granted, step.consent)
     return refuse(request, stored, step)
 
 

@@ -1,5 +1,7 @@
 """The consent page: /oauth/authorize/<id>/consent."""
 
+from collections.abc import Collection
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,6 +15,10 @@ from launch.summaries import PatientSummary
 from oauth import consenting
 from oauth.authorization_steps import AskConsent, next_step
 from oauth.authorize_rules import Refusal
+from oauth.consent_answers import answer
+from oauth.consent_duration import USUAL, Duration, chosen, lasting
+from oauth.consent_lines import lines
+from oauth.consent_page import page, usual_ticks
 from oauth.models import AuthorizationRequest
 from oauth.refusals import error_page
 from oauth.stored_requests import RefusedError, load
@@ -25,48 +31,59 @@ _DENIED = Refusal("consent", "access_denied", "The person did not allow it.", "c
 @never_cache
 @require_http_methods(["GET", "POST"])
 def consent(request: HttpRequest, request_id: str) -> HttpResponse:
-    """Ask, and take the answer: ticks and two buttons. All else is in the stored request."""
+    """Ask, and take the answer: ticks, how long, and two buttons. All else is in the stored request."""
     try:
         stored = load(request, request_id)
     except RefusedError as error:
         return error_page(request, error.refusal)
-    if not isinstance(next_step(request, stored), AskConsent):
+    if not isinstance(next_step(request, stored), AskConsent) or not isinstance(request.user, User):
         return redirect("oauth:resume", stored.pk)
     if request.method == "POST":
-        return _answer(request, stored)
-    return _page(request, stored)
+        return _answer(request, stored, request.user)
+    before = consenting.in_force(request, stored, request.user).first()
+    return _page(request, stored, request.user, usual_ticks(stored, before), USUAL)
 
 
-def _answer(request: HttpRequest, stored: AuthorizationRequest) -> HttpResponse:
-    granted = (
-        consenting.chosen(stored, request.POST.getlist("scope"))
-        if request.POST.get("decision") == "allow"
-        else ()
-    )
-    if not granted or not isinstance(request.user, User):
+def _answer(request: HttpRequest, stored: AuthorizationRequest, user: User) -> HttpResponse:
+    if request.POST.get("decision") != "allow":
         return refuse(request, stored, _DENIED)
-    return give_code(request, stored, granted, consenting.record(stored, request.user, granted))
+    ticked, duration = request.POST.getlist("scope"), chosen(request.POST.get("duration", ""))
+    given = answer(stored, user, lines(stored), ticked)
+    if given.fault:
+        return _page(request, stored, user, ticked, duration, given.fault)
+    if not given.granted:
+        return refuse(request, stored, _DENIED)
+    kept = consenting.record(request, stored, user, given.granted, lasting(request, duration))
+    return give_code(request, stored, given.granted, kept)
 
 
-def _page(request: HttpRequest, stored: AuthorizationRequest) -> HttpResponse:
-    stored.sign_in_shown = False
-    stored.save(update_fields=["sign_in_shown"])
-    shown = consenting.lines(stored)
+def _page(
+    request: HttpRequest,
+    stored: AuthorizationRequest,
+    user: User,
+    ticked: Collection[str],
+    duration: Duration,
+    fault: str = "",
+) -> HttpResponse:
+    if stored.sign_in_shown:
+        stored.sign_in_shown = False
+        stored.save(update_fields=["sign_in_shown"])
+    before = consenting.in_force(request, stored, user).first()
     context = {
         "app": stored.application,
-        "patient": _patient(request, stored),
-        "optional": [line for line in shown if line.optional],
-        "always": [line for line in shown if not line.optional],
+        "patient": _patient(user, stored),
+        "fault": fault,
+        "page": page(stored, user, before, ticked, duration),
     }
     return allow_answer_to(stored, render(request, "oauth/consent.html", context))
 
 
-def _patient(request: HttpRequest, stored: AuthorizationRequest) -> PatientSummary | None:
+def _patient(user: User, stored: AuthorizationRequest) -> PatientSummary | None:
     """The patient in context, by name as far as the record says one."""
     launch = stored.launch_context
-    if launch is None or not launch.patient or not isinstance(request.user, User):
+    if launch is None or not launch.patient:
         return None
-    return patient_summary(request.user, launch.patient) or PatientSummary(launch.patient, "Name not known")
+    return patient_summary(user, launch.patient) or PatientSummary(launch.patient, "Name not known")
 
 
 def allow_answer_to(stored: AuthorizationRequest, response: HttpResponse) -> HttpResponse:

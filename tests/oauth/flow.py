@@ -125,10 +125,17 @@ class Flow:
             response.path = response.request["PATH_INFO"]
         return response  # type: ignore[no-any-return]
 
-    def decide(self, page: Any, decision: str = "allow", untick: tuple[str, ...] = ()) -> HttpResponse:
-        """Answer the consent page, all ticks set but those in `untick` ("*" for all)."""
+    def decide(
+        self,
+        page: Any,
+        decision: str = "allow",
+        untick: tuple[str, ...] = (),
+        tick: tuple[str, ...] = (),
+        duration: str = "year",
+    ) -> HttpResponse:
+        """Answer the consent page: its ticks without those in `untick` ("*": all), and those in `tick`."""
         ticked = [text for text in ticks(page) if text not in untick and "*" not in untick]
-        answer = {"decision": decision, "scope": ticked}
+        answer = {"decision": decision, "scope": [*ticked, *tick], "duration": duration}
         return self.follow(self.browser.post(page.request["PATH_INFO"], answer))
 
     def pick(self, page: Any, patient: str) -> HttpResponse:
@@ -244,6 +251,12 @@ def answer_of(response: Any) -> dict[str, str]:
 
 
 def ticks(page: Any) -> list[str]:
-    """The values of the consent page's checkboxes."""
-    boxes = re.findall(r"<input[^>]*type=\"checkbox\"[^>]*>", page.content.decode())
-    return [html.unescape(found[1]) for box in boxes if (found := re.search(r'value="([^"]*)"', box))]
+    """The values of the consent page's checkboxes that are set before anybody touches them."""
+    return [value for value, is_set in boxes(page).items() if is_set]
+
+
+def boxes(page: Any) -> dict[str, bool]:
+    """The values of all of the consent page's checkboxes, each with whether it is set."""
+    found = re.findall(r"<input[^>]*type=\"checkbox\"[^>]*>", page.content.decode())
+    values = ((re.search(r'value="([^"]*)"', box), box.endswith(" checked>")) for box in found)
+    return {html.unescape(value[1]): is_set for value, is_set in values if value}
