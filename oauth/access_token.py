@@ -18,7 +18,7 @@ SHORTEST, LONGEST = 300, 3600
 def generate(request: Any, refresh_token: bool = False) -> str:
     """Sign the access token for an oauthlib request whose client, user, scopes and context are established.
 
-    Leaves `jti` on the request, for the record of the token. https://www.rfc-editor.org/rfc/rfc9068#section-2
+    Leaves `jti` and `kid` on the request, for the record of the token. https://www.rfc-editor.org/rfc/rfc9068#section-2
     """
     request.jti = uuid.uuid4().hex
     authorization = Authorization(
@@ -29,7 +29,9 @@ def generate(request: Any, refresh_token: bool = False) -> str:
         seconds=request.expires_in,
         jti=request.jti,
     )
-    return signer_for(request, settings.ACCESS_TOKEN_ALG).sign(access_token_claims(authorization), "at+jwt")
+    signer = signer_for(request, settings.ACCESS_TOKEN_ALG)
+    request.kid = signer.kid
+    return signer.sign(access_token_claims(authorization), "at+jwt")
 
 
 def generate_refresh_token(request: Any = None, refresh_token: bool = True) -> str:

@@ -1,7 +1,7 @@
 """Django's entry for the oauth app."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_migrate, post_save
+from django.db.models.signals import post_delete, post_migrate
 
 
 class OauthConfig(AppConfig):
@@ -17,16 +17,11 @@ class OauthConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
         from django.contrib.sessions.models import Session
 
-        from accounts.models import Proxy, User
         from oauth import catalogue, cors, lasting_ends, online_sessions, standing, stored_requests
-        from oauth.models import Application
 
         check_request_enabled.connect(cors.is_allowed, dispatch_uid="oauth.cors")
         user_logged_in.connect(stored_requests.bind, dispatch_uid="oauth.binding")
         post_migrate.connect(catalogue.seed, sender=self, dispatch_uid="oauth.catalogue")
         post_migrate.connect(standing.install, sender=self, dispatch_uid="oauth.standing")
+        post_migrate.connect(lasting_ends.install, sender=self, dispatch_uid="oauth.lasting_ends")
         post_delete.connect(online_sessions.end_online_access, sender=Session, dispatch_uid="oauth.sessions")
-        post_save.connect(lasting_ends.client_saved, sender=Application, dispatch_uid="oauth.clients")
-        post_save.connect(lasting_ends.user_saved, sender=User, dispatch_uid="oauth.users")
-        post_save.connect(lasting_ends.proxy_changed, sender=Proxy, dispatch_uid="oauth.proxies")
-        post_delete.connect(lasting_ends.proxy_changed, sender=Proxy, dispatch_uid="oauth.lost_proxies")

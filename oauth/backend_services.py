@@ -18,6 +18,7 @@ from oauth.claims import Authorization, access_token_claims
 from oauth.client_authentication import token_checksum
 from oauth.effective_access import client_rules
 from oauth.models import AccessToken, Application
+from oauth.own_scopes import launch_context_scope
 from oauth.prepared import Prepared, insert_at_leisure, value
 from oauth.scopes import NamedScope, ResourceScope, Scope, UriScope, parse_scopes, to_text
 from oauth.signing_keys import active_column, signer_among, signers_of
@@ -69,6 +70,7 @@ def issue(client: Application, asked: str) -> dict[str, Any]:
         AccessToken,
         application_id=client.pk,
         jti=jti,
+        kid=signer.kid,
         token="",
         token_checksum=token_checksum(token),
         scope=scope,
@@ -90,15 +92,17 @@ def is_without_person(scope: Scope) -> bool:
             return scope.context == "system"
         case NamedScope(name):
             return name == "introspection"
-        case UriScope(uri):
-            return uri == f"{settings.SITE_URL}/scopes/launch-context"
+        case UriScope():
+            return scope == launch_context_scope()
         case _:
             return False
 
 
 def is_with_person(scope: Scope) -> bool:
-    """Whether a scope can be granted by a person: anything but `system/`."""
-    return not isinstance(scope, ResourceScope) or scope.context != "system"
+    """Whether a scope can be granted by a person: anything but `system/` and the making of launches."""
+    if isinstance(scope, ResourceScope):
+        return scope.context != "system"
+    return scope != launch_context_scope()
 
 
 def _granted(client: Application, asked: str, enabled_scopes: str) -> tuple[Scope, ...]:

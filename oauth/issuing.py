@@ -21,6 +21,7 @@ from oauth import catalogue
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Grant, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, insert, instance, value
+from oauth.revocation import revoke_all
 from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
 from oauth.signing_keys import active_column
 from oauth.token_liveness import alive
@@ -131,21 +132,26 @@ def _refresh_row(token: str) -> Shown | None:
     return Shown(record, bool(is_alive), enabled_scopes, active_keys)
 
 
-def redeem_code(grant: Grant, token: dict[str, Any], jti: str) -> None:
-    """Spend the code and record the tokens made of it. Raises SpentError, and then the family is dead."""
+def redeem_code(grant: Grant, token: dict[str, Any], jti: str, kid: str) -> None:
+    """Spend the code and record the tokens made of it, signed with the key `kid`.
+
+    Raises SpentError, and then the family is dead.
+    """
     try:
         with transaction.atomic():
             now = timezone.now()
             if not Grant.objects.filter(pk=grant.pk, used__isnull=True).update(used=now):
                 raise SpentError
-            _record(grant, token, jti, now)
+            _record(grant, token, jti, kid, now)
     except SpentError:
         kill_family(grant.token_family)
         raise
 
 
-def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
-    """Spend a refresh token and record its successors. Raises SpentError; the family lives.
+def rotate(spent: RefreshToken, token: dict[str, Any], jti: str, kid: str) -> None:
+    """Spend a refresh token and record its successors, signed with the key `kid`.
+
+    Raises SpentError; the family lives.
 
     The one UPDATE decides which of several parallel requests wins.
     """
@@ -155,6 +161,7 @@ def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
         now,
         SuccessorAccess(
             jti=jti,
+            kid=kid,
             token_checksum=token_checksum(token["access_token"]),
             scope=token["scope"],
             expires=now + timedelta(seconds=token["expires_in"]),
@@ -167,15 +174,8 @@ def rotate(spent: RefreshToken, token: dict[str, Any], jti: str) -> None:
 
 def kill_family(family: uuid.UUID | None) -> None:
     """Revoke every living token that came of one code. Tokens without a family have no relatives."""
-    if family is None:
-        return
-    now = timezone.now()
-    living = RefreshToken.objects.filter(token_family=family, revoked__isnull=True)
-    # A refresh under way holds the token that it spends, so the update waits for it, and cannot see its
-    # successor. While any refresh is under way there is a living one to be seen here, so this ends with none.
-    while living.exists():
-        living.update(revoked=now, updated=now)
-    AccessToken.objects.filter(token_family=family, revoked__isnull=True).update(revoked=now, updated=now)
+    if family is not None:
+        revoke_all(token_family=family)
 
 
 def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:
@@ -184,7 +184,7 @@ def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:
     return context is None or not context.patient or may_see_patient(issued.user, context.patient)
 
 
-def _record(grant: Grant, token: dict[str, Any], jti: str, now: datetime) -> None:
+def _record(grant: Grant, token: dict[str, Any], jti: str, kid: str, now: datetime) -> None:
     """Store digests of the tokens in `token`, with everything that they rest on copied from their code."""
     shared: dict[str, Any] = {
         "user_id": grant.user_id,
@@ -200,6 +200,7 @@ def _record(grant: Grant, token: dict[str, Any], jti: str, now: datetime) -> Non
     access_id = insert(
         AccessToken,
         jti=jti,
+        kid=kid,
         token_checksum=token_checksum(token["access_token"]),
         scope=token["scope"],
         expires=now + timedelta(seconds=token["expires_in"]),

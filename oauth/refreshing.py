@@ -19,7 +19,7 @@ from oauth.catalogue import grantable_of_texts
 from oauth.claims import Authorization, access_token_claims, id_token_claims
 from oauth.models import Application, RefreshToken
 from oauth.rotation import SpentError
-from oauth.scopes import Scope, implies, parse_scope, to_text
+from oauth.scopes import NamedScope, Scope, implies, parse_scope, to_text
 from oauth.signing_keys import Signer, signer_among, signers_of
 
 GRANT_TYPE = "refresh_token"
@@ -39,16 +39,27 @@ def refresh(client: Application, text: str, asked: str) -> dict[str, Any]:
     if shown is None:
         raise _invalid_grant("The refresh token is unknown, expired, used, revoked, or no longer permitted.")
     still = grantable_of_texts(shown.record.scope, client.scope, shown.enabled_scopes)
-    if not REFRESH_SCOPES.intersection(scope.text for scope in still):
+    if not _outlasts(shown.record, still):
         raise _invalid_grant("Access without the person is over.")
     scope = _narrowed(asked, still) if asked else to_text(still)
     jti = uuid.uuid4().hex
-    token = _response(client, shown.record, scope, jti, signers_of(shown.active_keys))
+    signers = signers_of(shown.active_keys)
+    token = _response(client, shown.record, scope, jti, signers)
     try:
-        issuing.rotate(shown.record, token, jti)
+        issuing.rotate(shown.record, token, jti, signer_among(signers, settings.ACCESS_TOKEN_ALG).kid)
     except SpentError as error:
         raise _invalid_grant("It was used in the meantime.") from error
     return token
+
+
+def _outlasts(record: RefreshToken, still: tuple[Scope, ...]) -> bool:
+    """Whether what is still granted lets tokens be renewed: for good, or for as long as a session lasts.
+
+    Tokens given for offline access hang on no session, so `online_access` alone does not renew them.
+    """
+    if NamedScope("offline_access") in still:
+        return True
+    return NamedScope("online_access") in still and bool(record.session_digest)
 
 
 def _narrowed(asked: str, still: tuple[Scope, ...]) -> str:

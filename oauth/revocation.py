@@ -3,9 +3,11 @@
 https://www.rfc-editor.org/rfc/rfc7009#section-2.1
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from oauth.client_authentication import token_checksum
@@ -20,9 +22,26 @@ def revoke_all(**which: Any) -> int:
     tokens were alive by then (codes are not counted).
     """
     now = timezone.now()
+    if "session_digest" in which:
+        which["session_expires__isnull"] = False  # as the index says
     Grant.objects.filter(**which, used__isnull=True).update(used=now)
-    models = (RefreshToken, AccessToken)
-    return sum(model.objects.filter(**which, revoked__isnull=True).update(revoked=now) for model in models)
+    return _revoke_refresh_tokens(which, now) + _unrevoked(AccessToken, which).update(revoked=now)
+
+
+def _revoke_refresh_tokens(which: dict[str, Any], now: datetime) -> int:
+    """A refresh under way holds the token that it spends: an update waits for it, and cannot see its
+    successor.
+
+    While a refresh is under way there is an unrevoked token to be seen here, so this ends with none.
+    """
+    tokens, count = _unrevoked(RefreshToken, which), 0
+    while tokens.exists():
+        count += tokens.update(revoked=now)
+    return count
+
+
+def _unrevoked(model: type[Model], which: dict[str, Any]) -> QuerySet[Any, Any]:
+    return model._default_manager.filter(**which, revoked__isnull=True)
 
 
 @transaction.atomic
@@ -30,8 +49,9 @@ def withdraw(user: Any, application: Application) -> int:
     """Take back all that a person allowed an app: consents and tokens. Returns how many tokens were
     revoked.
     """
+    count = revoke_all(user=user, application=application)
     Consent.objects.in_force().filter(user=user, application=application).update(withdrawn=timezone.now())
-    return revoke_all(user=user, application=application)
+    return count
 
 
 def revoke_token(text: str, application: Application) -> None:

@@ -18,8 +18,8 @@ _INHERITED = (
 )
 _ACCESS = (
     f"INSERT INTO oauth_accesstoken ({_INHERITED}, source_refresh_token_id, created, updated, token,"  # noqa: S608  # our own words
-    f" resource, jti, token_checksum, scope, expires) SELECT {_INHERITED}, id, revoked, revoked, '',"
-    " resource, %s, %s, %s, %s FROM "
+    f" resource, jti, kid, token_checksum, scope, expires) SELECT {_INHERITED}, id, revoked, revoked, '',"
+    " resource, %s, %s, %s, %s, %s FROM "
 )
 _REFRESH = (
     f"INSERT INTO oauth_refreshtoken ({_INHERITED}, scope, created, updated, token, resource,"
@@ -36,9 +36,12 @@ class SpentError(Exception):
 
 
 class SuccessorAccess(NamedTuple):
-    """What is new in the row of an access token; `token_checksum` is its SHA-256 in hex."""
+    """What is new in the row of an access token; `kid` names the key that signed it, `token_checksum` is its
+    SHA-256 in hex.
+    """
 
     jti: str
+    kid: str
     token_checksum: str
     scope: str
     expires: datetime

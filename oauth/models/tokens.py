@@ -14,6 +14,9 @@ from oauth2_provider.models import (
     TokenChecksumField,
 )
 
+OF_A_SESSION = models.Q(session_expires__isnull=False)
+"""What lives by a session. Indexes of sessions hold these rows only, and are used by queries that say so."""
+
 
 class Issued(models.Model):
     """What a code and the tokens that come of it have in common."""
@@ -70,6 +73,7 @@ class AccessToken(AbstractAccessToken, Issued):  # type: ignore[misc]  # django-
     token_checksum = TokenChecksumField(max_length=64, editable=False)
     jti = models.CharField(max_length=64, editable=False)
     token_family = models.UUIDField(null=True, editable=False, db_index=True)
+    kid = models.CharField("signed with", max_length=64, blank=True, editable=False)
     revoked = models.DateTimeField(null=True, blank=True)
 
     class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
@@ -77,6 +81,7 @@ class AccessToken(AbstractAccessToken, Issued):  # type: ignore[misc]  # django-
         indexes = [
             models.Index(fields=["expires"], name="access_expires"),
             models.Index(fields=["launch_context"], name="access_launch_context"),
+            models.Index(fields=["session_digest"], name="access_of_session", condition=OF_A_SESSION),
         ]
         constraints = [
             models.UniqueConstraint(fields=["token_checksum"], name="access_token_once"),
@@ -102,6 +107,7 @@ class RefreshToken(AbstractRefreshToken, Issued):  # type: ignore[misc]  # djang
         indexes = [
             *AbstractRefreshToken.Meta.indexes,
             models.Index(fields=["launch_context"], name="refresh_launch_context"),
+            models.Index(fields=["session_digest"], name="refresh_of_session", condition=OF_A_SESSION),
         ]
 
     def __str__(self) -> str:

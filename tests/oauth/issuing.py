@@ -118,6 +118,7 @@ def issue(
         scope=scope,
         expires=now + timedelta(seconds=seconds),
         jti=jti,
+        kid=key.row.kid,
         consent=consent,
         launch_context=context,
         auth_time=now,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import Proxy
 from fhir.access import Access
 from fhir.outcome import Unauthorized
 from oauth.authentication import access_by_ticket, access_for
@@ -76,7 +77,15 @@ def forget(issued: Issued) -> None:
     AccessToken.objects.all().delete()
 
 
-@pytest.mark.parametrize("end", [revoke, suspend, deactivate, withdraw, withdraw_key, forget])
+def change_identity(issued: Issued) -> None:
+    assert issued.row.user is not None
+    type(issued.row.user).objects.update(fhir_user="")
+
+
+ENDS = [revoke, suspend, deactivate, withdraw, withdraw_key, forget, change_identity]
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_what_ends_a_token_ends_its_jobs(issued: Issued, end: object) -> None:
     access = access_by_ticket(ticket(issued))
     assert callable(end)
@@ -94,10 +103,10 @@ def test_what_is_no_ticket_gives_nothing(text: str, issued: Issued) -> None:
 
 
 def test_lost_rights_are_lost_for_jobs_too(key: Key) -> None:
-    issued = issue(key, make_user("Practitioner/p1"), scope="user/Observation.rs")
-    held = ticket(issued)
+    user = make_user("RelatedPerson/r")
+    proxy = Proxy.objects.create(user=user, patient="a")
+    held = ticket(issue(key, user, scope="user/Observation.rs"))
     assert access_by_ticket(held).rules
-    assert issued.row.user is not None
-    type(issued.row.user).objects.update(fhir_user="")
+    proxy.delete()
     found: Access = access_by_ticket(held)
     assert found.rules == ()

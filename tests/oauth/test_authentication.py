@@ -267,18 +267,18 @@ def test_a_scope_line_switched_off_narrows_a_living_token_at_the_next_request(ke
     assert not access_for(issued.header).allows("Observation", "c")
 
 
-def test_a_changed_fhir_identity_counts_at_the_next_request(key: Key) -> None:
+def test_a_changed_fhir_identity_ends_the_token_at_the_next_request(key: Key) -> None:
     user = make_user("Patient/a")
     issued = issue(key, user, scope="user/*.rs openid fhirUser")
-    assert access_for(issued.header).own == "Patient/a"
+    access = access_for(issued.header)
+    assert access.own == "Patient/a"
     user.fhir_user = "Patient/b"
     user.save()
-    access = access_for(issued.header)
     assert not guard_holds(access)
     assert access.guard is not None
-    renewed = access.guard.renew()
-    assert renewed.own == "Patient/b"
-    assert renewed.rules == (Rule(None, frozenset("rs"), frozenset({"b"})),)
+    with pytest.raises(Unauthorized):
+        access.guard.renew()
+    assert access_for(issue(key, user, scope="openid fhirUser").header).own == "Patient/b"
 
 
 def test_an_ended_proxy_counts_at_the_next_request_of_a_user_scope(key: Key) -> None:

@@ -41,7 +41,7 @@ def test_a_family_that_dies_during_a_refresh_takes_the_new_tokens_with_it() -> N
     token = {"access_token": "a", "refresh_token": "r", "expires_in": 300, "scope": "openid"}
     end = timezone.now() + LIMIT
     with transaction.atomic():
-        issuing.rotate(living, token, uuid.uuid4().hex)
+        issuing.rotate(living, token, uuid.uuid4().hex, "kid")
         killer.start()
         while not somebody_waits():
             assert timezone.now() < end, "The end of the family should wait for the refresh."

@@ -147,7 +147,7 @@ def test_the_end_of_a_session_ends_its_online_tokens_only(key: Key) -> None:
     session.create()
     online = issue(key, make_user(), scope="user/*.rs online_access")
     AccessToken.objects.filter(pk=online.row.pk).update(
-        session_digest=session_digest(str(session.session_key))
+        session_digest=session_digest(str(session.session_key)), session_expires=session.get_expiry_date()
     )
     offline = issue(key, make_user(), scope="user/*.rs offline_access")
     session.flush()
