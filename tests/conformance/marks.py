@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.machine import needs
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "SMART-"
+# Tests with these marks do not run everywhere, or may fail: they prove nothing.
+IDLE = {"skip", "skipif", "xfail"}
 
 
 class _Marks:
@@ -21,10 +26,13 @@ class _Marks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note the tests of each mark; the cases of a parametrized test are one."""
+        idle = IDLE | {need.marker for need in needs()}
         for item in items:
+            counts = not any(mark.name in idle for mark in item.iter_markers())
             for mark in item.iter_markers("requirement"):
                 if str(mark.args[0]).startswith(PREFIX):
-                    self.found.setdefault(mark.args[0], set()).add(item.nodeid.partition("[")[0])
+                    tests = self.found.setdefault(mark.args[0], set())
+                    tests.update([item.nodeid.partition("[")[0]] if counts else [])
 
 
 def collect() -> dict[str, list[str]]:
@@ -33,6 +41,7 @@ def collect() -> dict[str, list[str]]:
     For a process of its own: pytest is run in this one.
     """
     marks = _Marks()
+    os.environ.pop("PYTEST_ADDOPTS", None)
     with contextlib.redirect_stdout(sys.stderr):
         status = pytest.main(
             ["--collect-only", "-qq", "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(ROOT / "tests")],
