@@ -35,6 +35,6 @@ class ConsentAdmin(ReadOnlyAdmin):
         """End these consents and every token that rests on them."""
         with transaction.atomic():
             chosen = list(queryset.values_list("pk", flat=True))
-            Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True).update(withdrawn=timezone.now())
             count = revoke_all(consent__in=chosen)
+            Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True).update(withdrawn=timezone.now())
         messages.success(request, f"{len(chosen)} withdrawn, {count} tokens revoked.")
