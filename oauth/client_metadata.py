@@ -1,13 +1,13 @@
 """Client metadata: what a registration may say, what is wrong with it, and the Application that it becomes.
 
-The admin's form and `manage.py register_client` judge by the same `faults`, so that no door is easier
-than another.
+The admin's form, `manage.py register_client` and imports judge by the same `faults`, so that no door is
+easier than another.
 https://www.rfc-editor.org/rfc/rfc7591#section-2
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,7 +17,7 @@ from oauth.backend_services import is_with_person, is_without_person
 from oauth.client_urls import origin_fault, redirect_uri_fault, split_url, web_url_fault
 from oauth.jwk_sets import key_set_faults
 from oauth.models import Application
-from oauth.scopes import Scope, parse_scope
+from oauth.scopes import Scope, implies, parse_scope
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 # What a client is registered for that does not say so, if it is for people; a backend service has the third.
@@ -41,11 +41,14 @@ TEXTS = {
     "token_endpoint_auth_method": "token_endpoint_auth_method",
     "scope": "scope",
     "auto_approved_scope": "auto_approved_scope",
+    "required_scope": "required_scope",
     "consent_policy": "consent_policy",
     "introspection": "introspection",
     "status": "status",
 }
-LISTS = ("redirect_uris", "allowed_origins", "contacts", "grant_types")
+LISTS = ("redirect_uris", "allowed_origins", "contacts", "grant_types", "may_launch")
+# Scopes of which something more is said: each must be within `scope`.
+MARKED_SCOPES = ("auto_approved_scope", "required_scope")
 WEB_URLS = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "launch_url", "jwks_uri")
 CHOICES = {
     "application_type": Application.ApplicationType.values,
@@ -70,12 +73,15 @@ class BadMetadata(ValueError):
 def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
     """Write the metadata into an Application without saving it; what they do not name stays as it is.
 
-    Raises BadMetadata with every fault, and then leaves the Application alone.
+    `may_launch` is judged here and written by `link`, which needs a saved client. Raises BadMetadata with
+    every fault, and then leaves the Application alone.
     """
     found = [*shape_faults(metadata), *status_faults(application.status, metadata.get("status"))]
     if found:
         raise BadMetadata(found)
     values = {field: metadata[name] for name, field in TEXTS.items() if name in metadata}
+    if "application_type" not in metadata and application.pk is None:
+        values |= _type_by_default(metadata)
     if "jwks" in metadata:
         values["client_jwks"] = json.dumps(metadata["jwks"], separators=(",", ":"))
     method = values.get("token_endpoint_auth_method", application.token_endpoint_auth_method)
@@ -92,11 +98,44 @@ def fill(application: Application, metadata: Mapping[str, Any]) -> Application:
         values["introspection"] = "none" if method == Application.AuthMethod.NONE else "own"
     before = {field: getattr(application, field) for field in values}
     _assign(application, values)
-    found = list(faults(application))
+    found = [*faults(application), *launch_faults(application, metadata.get("may_launch"))]
     if found:
         _assign(application, before)
         raise BadMetadata(found)
     return application
+
+
+def _type_by_default(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Whoever proves itself by a secret or a key is a web app, if nothing else is said.
+
+    https://www.rfc-editor.org/rfc/rfc7591#section-2 (application_type comes from OpenID Connect, where the
+    default is web: https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)
+    """
+    kinds = Application.ApplicationType
+    if metadata.get("token_endpoint_auth_method", Application.AuthMethod.NONE) == Application.AuthMethod.NONE:
+        return {}
+    alone = metadata.get("grant_types") == list(GRANT_TYPES[2:])
+    return {"application_type": (kinds.BACKEND if alone else kinds.WEB).value}
+
+
+def link(application: Application, metadata: Mapping[str, Any]) -> None:
+    """Write `may_launch`, if the metadata name it, for a client that is saved. Raises BadMetadata."""
+    if "may_launch" not in metadata:
+        return
+    wanted = set(metadata["may_launch"])
+    apps = list(Application.objects.filter(client_id__in=wanted))
+    unknown = sorted(wanted - {app.client_id for app in apps})
+    if unknown:
+        raise BadMetadata([f"may_launch: there is no client {client_id[:100]}." for client_id in unknown])
+    application.may_launch.set(apps)
+
+
+def launch_faults(application: Application, wanted: Collection[str] | None) -> Iterator[str]:
+    """What is wrong with the apps that a client may launch; None: those that it may launch now."""
+    if wanted is None and application.pk is not None:
+        wanted = list(application.may_launch.values_list("client_id", flat=True)[:1])
+    if wanted and "client_credentials" not in application.grant_types:
+        yield "may_launch: only a client with client_credentials can launch apps from outside."
 
 
 def _assign(application: Application, values: Mapping[str, Any]) -> None:
@@ -113,8 +152,8 @@ def settle(application: Application) -> None:
     application.algorithm = Application.NO_ALGORITHM
     application.client_secret = ""
     application.skip_authorization = False
-    is_service = application.application_type == Application.ApplicationType.BACKEND
-    application.grant_types = application.grant_types or list(GRANT_TYPES[2:] if is_service else FOR_PEOPLE)
+    is_backend = application.application_type == Application.ApplicationType.BACKEND
+    application.grant_types = application.grant_types or list(GRANT_TYPES[2:] if is_backend else FOR_PEOPLE)
     if (
         application.application_type == Application.ApplicationType.BROWSER
         and not application.allowed_origins
@@ -138,14 +177,18 @@ def shape_faults(metadata: Mapping[str, Any]) -> Iterator[str]:
     """
     for name, value in metadata.items():
         if name in TEXTS:
-            if not isinstance(value, str) or not value.isprintable():
+            if not isinstance(value, str):
                 yield f"{name}: must be a text on one line."
+            else:
+                yield from _text_faults(name, value)
         elif name in LISTS:
             if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
                 yield f"{name}: must be a list of texts."
+            elif any(len(item.split()) != 1 or not item.isprintable() for item in value):
+                yield f"{name}: none of its texts may hold a space or a line break."
         elif name in LIFETIME_LIMITS:
-            if not isinstance(value, int) or isinstance(value, bool):
-                yield f"{name}: must be a whole number of seconds."
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+                yield f"{name}: must be a whole number of seconds, or null for the server's default."
         elif name == "response_types":
             if value not in (["code"], []):
                 yield 'response_types: only ["code"] is supported.'
@@ -154,6 +197,15 @@ def shape_faults(metadata: Mapping[str, Any]) -> Iterator[str]:
                 yield "jwks: must be a JWK Set, an object."
         else:
             yield f"{name}: is not a known member of client metadata."
+
+
+def _text_faults(name: str, text: str) -> Iterator[str]:
+    """A description may have several lines; nothing else does, and nothing holds what cannot be seen."""
+    if name == "description":
+        if not text.replace("\r", "").replace("\n", "").isprintable():
+            yield f"{name}: must be a text without control characters."
+    elif not text.isprintable():
+        yield f"{name}: must be a text on one line."
 
 
 def status_faults(before: str, wanted: object) -> Iterator[str]:
@@ -175,6 +227,7 @@ def faults(application: Application) -> Iterator[str]:
         if getattr(application, name) not in allowed:
             yield f"{name}: must be one of {', '.join(allowed)}."
     for name, field in TEXTS.items():
+        yield from _text_faults(name, getattr(application, field))
         longest = Application._meta.get_field(field).max_length
         if longest is not None and len(getattr(application, field)) > longest:
             yield f"{name}: must not be longer than {longest} characters."
@@ -233,10 +286,10 @@ def _key_faults(application: Application) -> Iterator[str]:
 
 def _redirect_faults(application: Application) -> Iterator[str]:
     uris = application.redirect_uris.split()
-    is_service = _is_service(application)
-    if application.launch_url and is_service:
+    alone = is_service(application.grant_types)
+    if application.launch_url and alone:
         yield "launch_url: only apps with authorization_code are launched."
-    if not uris and not is_service:
+    if not uris and not alone:
         yield "redirect_uris: at least one is needed."
     for uri in uris:
         if fault := redirect_uri_fault(uri, application.application_type):
@@ -250,35 +303,39 @@ def _origin_faults(application: Application) -> Iterator[str]:
 
 
 def _scope_faults(application: Application) -> Iterator[str]:
-    for name in ("scope", "auto_approved_scope"):
+    for name in ("scope", *MARKED_SCOPES):
         for text in getattr(application, name).split():
             if parse_scope(text) is None:
                 yield f"{name}: {text[:100]} is not a scope."
     for text in application.scope.split():
-        if (scope := parse_scope(text)) is not None and (fault := _misplaced(scope, application)):
+        scope = parse_scope(text)
+        if scope is not None and (fault := misplaced(scope, application.grant_types)):
             yield f"scope: {text[:100]} {fault}"
     may_ask_about_any = application.introspection == Application.Introspection.ANY
     if "introspection" in application.scope.split() and not may_ask_about_any:
         yield "scope: introspection is only for clients that may ask about any client's tokens."
     if not application.scope.split():
         yield "scope: is missing; the app could ask for nothing."
-    for text in set(application.auto_approved_scope.split()) - set(application.scope.split()):
-        yield f"auto_approved_scope: {text[:100]} is not in scope."
+    within = [known for text in application.scope.split() if (known := parse_scope(text)) is not None]
+    for name in MARKED_SCOPES:
+        for text in getattr(application, name).split():
+            one = parse_scope(text)
+            if one is not None and not any(implies(wide, one) for wide in within):
+                yield f"{name}: {text[:100]} is not within scope."
 
 
-def _is_service(application: Application) -> bool:
-    """Whether no person ever takes part in what the client gets."""
-    return (
-        "client_credentials" in application.grant_types
-        and "authorization_code" not in application.grant_types
-    )
+def is_service(grant_types: Collection[str]) -> bool:
+    """Whether no person ever takes part in what a client with these grant types gets."""
+    return "client_credentials" in grant_types and "authorization_code" not in grant_types
 
 
-def _misplaced(scope: Scope, application: Application) -> str:
-    """What is wrong with registering a scope that no grant type of the client could ever give."""
-    if not is_with_person(scope) and "client_credentials" not in application.grant_types:
+def misplaced(scope: Scope, grant_types: Collection[str]) -> str:
+    """What is wrong with registering a scope that none of the client's grant types could ever give; empty if
+    nothing is.
+    """
+    if not is_with_person(scope) and "client_credentials" not in grant_types:
         return "is for backend services: it needs client_credentials."
-    if not is_without_person(scope) and _is_service(application):
+    if not is_without_person(scope) and is_service(grant_types):
         return "is for apps with people: it needs authorization_code."
     return ""
 

@@ -1,13 +1,14 @@
 """Clients' secrets: made by us from 256 random bits, shown once, kept as a salted digest.
 
 A password needs a slow hash because people choose it; a random secret of this length cannot be guessed
-however fast the hash is, and the token endpoint checks one at every call.
+however fast the hash is, and the token endpoint checks one at every call. Secrets that were brought along
+from another server may have been chosen by people, and are kept under a slow one.
 """
 
 import hashlib
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -20,6 +21,8 @@ from oauth.models import Application, ClientSecret
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 43  # 62 ** 43 is just above 2 ** 256
 _LAST_USED_PRECISION = timedelta(minutes=1)
+# scrypt with 16 MB and some 50 ms of work. https://www.rfc-editor.org/rfc/rfc7914#section-2
+_SLOW = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
 
 def generate() -> str:
@@ -33,11 +36,29 @@ def digest(secret: str, salt: str | None = None) -> str:
     return f"sha256${salt}${hashlib.sha256(f'{salt}{secret}'.encode()).hexdigest()}"
 
 
-def add_secret(application: Application, description: str = "", ends: datetime | None = None) -> str:
-    """Give the client one more secret and return it. This is the only moment at which it can be seen."""
+def slow_digest(secret: str, salt: str | None = None) -> str:
+    """What is stored of a secret that we have not made ourselves: `scrypt$salt$hex`."""
+    salt = secrets.token_hex(16) if salt is None else salt
+    return f"scrypt${salt}${hashlib.scrypt(secret.encode(), salt=salt.encode(), **_SLOW).hex()}"
+
+
+def add_secret(
+    application: Application,
+    description: str = "",
+    ends: datetime | None = None,
+    starts: datetime | None = None,
+) -> str:
+    """Give the client one more secret and return it. This is the only moment at which it can be seen.
+
+    It counts from `starts` (from now on if left out) until `ends` (for good if left out).
+    """
     secret = generate()
     ClientSecret.objects.create(
-        application=application, digest=digest(secret), description=description, ends=ends
+        application=application,
+        digest=digest(secret),
+        description=description,
+        starts=starts or timezone.now(),
+        ends=ends,
     )
     return secret
 
@@ -49,16 +70,22 @@ def verify(application: Application, secret: str) -> bool:
 
 def is_one_of(in_force: Iterable[ClientSecret], secret: str) -> bool:
     """Whether this is one of the secrets, all of them in force; remembers when it was last used."""
-    matching = [known for known in in_force if _is_same(known.digest, secret)]
+    matching = [known for known in in_force if is_same(known.digest, secret)]
     for known in matching:
         _note_use(known)
     return bool(matching)
 
 
-def _is_same(stored: str, secret: str) -> bool:
+_DIGESTS: dict[str, Callable[[str, str | None], str]] = {"sha256": digest, "scrypt": slow_digest}
+
+
+def is_same(stored: str, secret: str) -> bool:
+    """Whether a stored digest is that of this secret."""
     method, _, rest = stored.partition("$")
     salt = rest.partition("$")[0]
-    return method == "sha256" and bool(salt) and constant_time_compare(stored, digest(secret, salt))
+    if not salt or method not in _DIGESTS:
+        return False
+    return constant_time_compare(stored, _DIGESTS[method](secret, salt))
 
 
 def _note_use(known: ClientSecret) -> None:

@@ -52,6 +52,10 @@ def redirect_uri_fault(uri: str, application_type: str) -> str:
             )
         if parts.scheme == "http" and parts.hostname in _LOOPBACK_ADDRESSES:
             return ""
+        if parts.scheme not in ("https", "http"):
+            return "a private-use scheme is a domain name in reverse order, as in org.example.app:/callback."
+        if parts.hostname == "localhost" and web_url_fault(uri):
+            return "a native app listens at http://127.0.0.1 or http://[::1], not at localhost."
     return web_url_fault(uri)
 
 

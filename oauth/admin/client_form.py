@@ -5,7 +5,15 @@ from typing import Any
 
 from django import forms
 
-from oauth.client_metadata import FOR_PEOPLE, GRANT_TYPES, TEXTS, faults, settle, status_faults
+from oauth.client_metadata import (
+    FOR_PEOPLE,
+    GRANT_TYPES,
+    TEXTS,
+    faults,
+    launch_faults,
+    settle,
+    status_faults,
+)
 from oauth.models import Application
 
 # Field of the form for each name that a fault can begin with.
@@ -93,17 +101,20 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "allowed_origins",
             "grant_types",
             "scope",
+            "required_scope",
             "auto_approved_scope",
             "consent_policy",
             "introspection",
             "access_token_seconds",
             "refresh_token_seconds",
+            "may_launch",
         )
         widgets = {
             "redirect_uris": forms.Textarea(attrs={"rows": 3, "cols": 80}),
             "allowed_origins": forms.Textarea(attrs={"rows": 2, "cols": 80}),
             "scope": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "auto_approved_scope": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+            "required_scope": forms.Textarea(attrs={"rows": 2, "cols": 80}),
             "description": forms.Textarea(attrs={"rows": 2, "cols": 80}),
         }
         labels = {
@@ -112,18 +123,34 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "allowed_origins": "Web origins",
             "scope": "May ask for",
             "auto_approved_scope": "Granted without asking",
+            "required_scope": "Cannot be declined",
             "introspection": "May ask about",
             "access_token_seconds": "Access token, seconds",
             "refresh_token_seconds": "Refresh token, seconds",
         }
         help_texts = {
             "client_id": "For the app's developers. It cannot be changed later without changing the app.",
-            "redirect_uris": "Where people are sent back to, one per line. Compared character by "
-            "character: a trailing slash matters.",
+            "redirect_uris": "Where people are sent back to, one per line, exactly as the app sends it: "
+            "https://app.example.org/callback and the same with a slash at the end are two. Native apps: org.example.app:/callback (a domain name in reverse order) or "
+            "http://127.0.0.1/callback (any port). Backend services have none.",
             "allowed_origins": "Only for apps that run in the browser: the addresses they are served from, "
             "such as https://app.example.org; one per line.",
             "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks "
-            "for, within this list, the scope catalogue and what people tick.",
+            "for, within this list, the scope catalogue and what people tick. Start from what its developers "
+            "say it needs: launch for the portal, openid and fhirUser to know who signs in, offline_access "
+            "to work on when nobody is there, and patient/ (one patient), user/ (what the person may see) or "
+            "system/ (backend services) scopes such as patient/Observation.rs: r read, s search, c create, "
+            "u update, d delete.",
+            "auto_approved_scope": "Within the list above: not shown on the consent page. For apps of the "
+            "hospital's own; leave it empty for others.",
+            "required_scope": "Within the list above: shown on the consent page without a tick, as the app "
+            "cannot work without it.",
+            "consent_policy": "A native app that only has an address of its own scheme is always asked for.",
+            "refresh_token_seconds": "Life of a refresh token in seconds, at least 300; 7776000 are 90 days. "
+            "Empty: the server's default. Each refresh begins it anew.",
+            "may_launch": "Only for a client with client_credentials, such as an external EHR: the apps that "
+            "it may launch through /launch/contexts.",
+            "launch_url": "Where the portal opens the app, with iss and launch added.",
             "application_type": "Browser and native apps cannot keep a secret: choose None below for them. "
             "A backend service signs assertions and has client_credentials only.",
             "token_endpoint_auth_method": "How the app proves who it is. A secret is made when you save; "
@@ -142,6 +169,11 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.initial["contacts"] = "\n".join(self.instance.contacts)
             self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)
             self.initial["client_jwks"] = _legible(self.instance.client_jwks)
+            self.initial["redirect_uris"] = "\n".join(self.instance.redirect_uris.split())
+            self.initial["allowed_origins"] = "\n".join(self.instance.allowed_origins.split())
+        apps = Application.objects.exclude(status=Application.Status.RETIRED).order_by("name")
+        if "may_launch" in self.fields:
+            self.fields["may_launch"].queryset = apps.exclude(pk=self.instance.pk)  # type: ignore[attr-defined]
 
     def clean_status(self) -> str:
         """Whatever is chosen, but nothing brings a retired client back."""
@@ -158,6 +190,14 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         """Lines and spaces are the same."""
         return " ".join(self.cleaned_data["scope"].split())
 
+    def clean_description(self) -> str:
+        """Lines end as everywhere else."""
+        return "\n".join(self.cleaned_data["description"].splitlines())
+
+    def clean_required_scope(self) -> str:
+        """Lines and spaces are the same."""
+        return " ".join(self.cleaned_data["required_scope"].split())
+
     def clean_auto_approved_scope(self) -> str:
         """Lines and spaces are the same."""
         return " ".join(self.cleaned_data["auto_approved_scope"].split())
@@ -170,7 +210,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         if self.errors:
             return
         settle(self.instance)
-        for fault in faults(self.instance):
+        launched = [app.client_id for app in self.cleaned_data.get("may_launch", [])]
+        for fault in (*faults(self.instance), *launch_faults(self.instance, launched)):
             name, _, words = fault.partition(": ")
             field = _FIELDS.get(name, name)
             self.add_error(field if field in self.fields else None, words)

@@ -2,25 +2,50 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
+from oauth import client_status
 from oauth.admin.client_form import ClientForm
+from oauth.admin.client_import import import_page
 from oauth.admin.key_sets import check
 from oauth.catalogue import offered_to_new_clients
+from oauth.client_advice import advice
+from oauth.client_exchange.describing import export
 from oauth.client_secrets import add_secret
 from oauth.models import Application, ClientSecret
 from oauth.revocation import revoke_all
+
+
+class SecretForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """When a secret counts."""
+
+    class Meta:
+        model = ClientSecret
+        fields = ("description", "starts", "ends")
+        help_texts = {"ends": "Empty: for good. A moment in the past ends it at the next request."}
+
+    def clean(self) -> dict[str, Any]:
+        """A secret ends after it starts."""
+        given: dict[str, Any] = super().clean() or {}
+        starts, ends = given.get("starts"), given.get("ends")
+        if starts and ends and ends < starts:
+            self.add_error("ends", "It would end before it starts.")
+        return given
 
 
 class SecretInline(admin.TabularInline):  # type: ignore[type-arg]  # not subscriptable at run time
     """A client's secrets: when each counts, and when it was last used. The secret itself is not kept."""
 
     model = ClientSecret
+    form = SecretForm
     extra = 0
+    verbose_name_plural = "secrets (the action “Make a new secret” in the list of clients adds one)"
     fields = ("description", "starts", "ends", "last_used")
     readonly_fields = ("last_used",)
 
@@ -49,7 +74,8 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     search_fields = ("name", "client_id", "software_id", "publisher")
     search_help_text = "Name, client id, software id or publisher"
     ordering = ("name",)
-    actions = ("make_live", "suspend", "revoke_tokens", "make_secret", "check_keys")
+    actions = ("make_live", "suspend", "revoke_tokens", "make_secret", "check_keys", "export_clients")
+    filter_horizontal = ("may_launch",)
     fieldsets = (
         (
             "What people see",
@@ -82,9 +108,32 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
                 )
             },
         ),
-        ("What it may do", {"fields": ("scope", "auto_approved_scope", "consent_policy", "introspection")}),
+        (
+            "What it may do",
+            {
+                "fields": (
+                    "scope",
+                    "required_scope",
+                    "auto_approved_scope",
+                    "consent_policy",
+                    "introspection",
+                )
+            },
+        ),
         ("How long", {"fields": ("access_token_seconds", "refresh_token_seconds")}),
+        ("Launching apps from outside", {"fields": ("may_launch",)}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The import stands beside the list."""
+        page = self.admin_site.admin_view(lambda request: import_page(self, request))
+        return [path("import/", page, name="oauth_application_import"), *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save by the one way that ends what a change of status ends, and say what is worth a second look."""
+        client_status.save(obj)
+        for words in advice(obj):
+            messages.warning(request, words)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new client starts with the scopes that the catalogue offers to new clients."""
@@ -111,22 +160,22 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     @admin.action(description="Put live", permissions=["change"])
     def make_live(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let the clients take part. Tokens from before stay dead."""
-        count = queryset.exclude(status=Application.Status.RETIRED).update(status=Application.Status.LIVE)
+        count, _ = client_status.change(queryset, Application.Status.LIVE)
+        self._log_each(request, queryset, "Put live.")
         messages.success(request, f"{count} put live. Retired clients stay retired.")
 
     @admin.action(description="Suspend, and kill every token", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Nothing of these clients works from the next request on, and going live again revives no token."""
-        chosen = list(queryset.exclude(status=Application.Status.RETIRED).values_list("pk", flat=True))
-        Application.objects.filter(pk__in=chosen).update(status=Application.Status.SUSPENDED)
-        messages.success(
-            request, f"{len(chosen)} suspended, {revoke_all(application__in=chosen)} tokens revoked."
-        )
+        count, tokens = client_status.change(queryset, Application.Status.SUSPENDED)
+        self._log_each(request, queryset, "Suspended.")
+        messages.success(request, f"{count} suspended, {tokens} tokens revoked.")
 
     @admin.action(description="Revoke every token", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """End what these clients hold now; they may get new tokens."""
         count = revoke_all(application__in=queryset.values_list("pk", flat=True))
+        self._log_each(request, queryset, "Revoked every token.")
         messages.success(request, f"{count} tokens revoked.")
 
     @admin.action(description="Make a new secret", permissions=["change"])
@@ -144,9 +193,23 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         for client in queryset:
             check(request, client)
 
+    @admin.action(description="Export as JSON, without secrets", permissions=["view"])
+    def export_clients(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """A file that the import takes, here or on another server."""
+        response = HttpResponse(export(queryset.order_by("client_id")), content_type="application/json")
+        response["Content-Disposition"] = 'attachment; filename="clients.json"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _log_each(self, request: HttpRequest, clients: QuerySet[Any] | list[Application], words: str) -> None:
+        """The console's history of each client has what was done to it from the list."""
+        for client in clients:
+            self.log_change(request, client, words)
+
     def _show_secrets(self, request: HttpRequest, clients: list[Application]) -> HttpResponse:
         """The only page on which a secret is ever seen; nothing may keep a copy of it."""
         made_by = f"Made by {request.user}"
+        self._log_each(request, clients, "Made a new secret.")
         context = {
             **self.admin_site.each_context(request),
             "title": "New client secret",

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from oauth.client_metadata import BadMetadata, fill
+from oauth import client_status
+from oauth.client_metadata import BadMetadata, fill, link
 from oauth.client_secrets import add_secret
 from oauth.models import Application
 
@@ -49,7 +50,8 @@ def register(metadata: dict[str, Any], new_secret: bool = False) -> dict[str, st
     application = _known(metadata) or Application(status=Application.Status.LIVE)
     is_new = application.pk is None
     fill(application, metadata)
-    application.save()
+    client_status.save(application)
+    link(application, metadata)
     answer = {"client_id": application.client_id}
     if application.has_secrets and (is_new or new_secret):
         answer["client_secret"] = add_secret(application, description="From register_client")

@@ -1,0 +1,1 @@
+"""Clients as files: exported as JSON without secrets, and imported after a preview of what would change."""
