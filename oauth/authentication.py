@@ -184,7 +184,7 @@ def _look_up(token: str) -> Holder:
 
 
 def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
-    granted = parse_scopes(row.scope) or ()
+    granted, registered = parse_scopes(row.scope) or (), parse_scopes(row.application.scope) or ()
     holder = Holder(
         token=row.pk,
         checksum=row.token_checksum,
@@ -196,7 +196,7 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
         subject=str(row.user.uid) if row.user else row.application.client_id,
         client=row.application.client_id,
         patient=row.launch_context.patient if row.launch_context else "",
-        scopes=catalogue.grantable(granted, granted),
+        scopes=catalogue.grantable(granted, registered),
         rules=None,
     )
     lasting = row.user is None or depend_on_identity_alone(holder.fhir_user)

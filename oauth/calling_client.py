@@ -57,7 +57,5 @@ def bearer_may_introspect(authorization: str) -> bool:
     row = tokens.filter(application__introspection=Application.Introspection.ANY.value).first()
     if row is None:
         return False
-    # A client that acts for itself has the rights of its registration, as that is now.
-    allowed = row.scope if row.user_id else row.application.scope
-    scopes = catalogue.grantable(parse_scopes(row.scope) or (), parse_scopes(allowed) or ())
+    scopes = catalogue.grantable(parse_scopes(row.scope) or (), parse_scopes(row.application.scope) or ())
     return NamedScope("introspection") in scopes

@@ -106,12 +106,10 @@ def _payload(row: _Living) -> dict[str, Any]:
     A refresh token says so in `token_type` and is meant for this server: nobody may take it for an access
     token.
     """
-    # A client that acts for itself has the rights of its registration, as that is now.
-    allowed = row.scope if row.user else row.registered
     payload = {
         **members(row.context),
         "active": True,
-        "scope": to_text(catalogue.grantable_of_texts(row.scope, allowed, row.enabled_scopes)),
+        "scope": to_text(catalogue.grantable_of_texts(row.scope, row.registered, row.enabled_scopes)),
         "client_id": row.client_id,
         "token_type": "Bearer" if row.is_access_token else "refresh_token",
         "iat": int(row.created.timestamp()),

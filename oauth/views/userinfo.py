@@ -56,8 +56,9 @@ def _living_token(authorization: str) -> tuple[AccessToken, set[str]]:
     row = AccessToken.objects.select_related("user", "application").get(pk=found)
     if row.user is None:
         raise _invalid("The access token was given to an app by itself, and tells of no person.")
-    granted = parse_scopes(row.scope) or ()
-    scopes = {scope.text for scope in catalogue.grantable(granted, granted) if isinstance(scope, NamedScope)}
+    granted, registered = parse_scopes(row.scope) or (), parse_scopes(row.application.scope) or ()
+    still = catalogue.grantable(granted, registered)
+    scopes = {scope.text for scope in still if isinstance(scope, NamedScope)}
     if "openid" not in scopes:
         description = "The access token has no scope openid."
         raise Refused(

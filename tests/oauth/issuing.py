@@ -52,7 +52,8 @@ def make_client(**fields: Any) -> Application:
         "client_secret": "",
         "redirect_uris": "https://app.example.org/callback",
         "grant_types": ["authorization_code", "refresh_token"],
-        "scope": "openid fhirUser profile launch launch/patient offline_access patient/*.cruds user/*.cruds",
+        "scope": "openid fhirUser profile email launch launch/patient online_access offline_access "
+        "patient/*.cruds user/*.cruds introspection",
     }
     application: Application = Application.objects.create(**{**values, **fields})
     return application
