@@ -27,6 +27,7 @@ ENDPOINTS = {
     "introspection_endpoint": "oauth:introspect",
     "revocation_endpoint": "oauth:revoke",
     "management_endpoint": "oauth:manage",
+    "registration_endpoint": "oauth:register",
 }
 # SMART has no userinfo_endpoint, OpenID Connect and RFC 8414 have no management_endpoint.
 NOT_SMART, ONLY_SMART = frozenset({"userinfo_endpoint"}), frozenset({"management_endpoint"})
@@ -37,6 +38,7 @@ OAUTH_URIS = {
     "introspect": "introspection_endpoint",
     "manage": "management_endpoint",
     "revoke": "revocation_endpoint",
+    "register": "registration_endpoint",
 }
 CLAIMS = [
     "sub",
@@ -175,6 +177,8 @@ def _server() -> Server:
 
 def _endpoints() -> dict[str, str]:
     urls = {member: _url(name) for member, name in ENDPOINTS.items()}
+    if not settings.DYNAMIC_REGISTRATION:
+        del urls["registration_endpoint"]
     return {member: url for member, url in urls.items() if url}
 
 

@@ -8,6 +8,7 @@ from oauth.views.consent import consent
 from oauth.views.introspect import IntrospectView, TokenIntrospectView
 from oauth.views.launch_contexts import launch_contexts
 from oauth.views.pick import pick_encounter, pick_patient
+from oauth.views.register import configure, register
 from oauth.views.revoke import RevokeView
 from oauth.views.token import token
 from oauth.views.userinfo import UserInfoView
@@ -29,6 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("jwks", discovery.jwks, name="jwks"),
     path("introspect", IntrospectView.as_view(), name="introspect"),
     path("token/introspect", TokenIntrospectView.as_view(), name="token_introspect"),
+    path("register", register, name="register"),
+    path("register/<str:client_id>", configure, name="registration"),
     path("revoke", RevokeView.as_view(), name="revoke"),
     path("userinfo", UserInfoView.as_view(), name="userinfo"),
     path("manage", authorized_apps.manage, name="manage"),

@@ -15,6 +15,7 @@ from fhir.outcome import Issue, outcome
 from oauth.cors import FOR_CLIENTS, PUBLIC
 
 _FHIR = urlsplit(settings.FHIR_BASE).path
+_REGISTRATION = "/oauth/register"
 
 
 def failed(request: HttpRequest) -> HttpResponse:
@@ -23,7 +24,8 @@ def failed(request: HttpRequest) -> HttpResponse:
     https://www.rfc-editor.org/rfc/rfc6749#section-5.2 has no word for it; that of section 4.1.2.1 is taken.
     """
     path = request.path_info
-    if path in FOR_CLIENTS or (path in PUBLIC and not path.endswith("/metadata")):
+    is_for_clients = path in FOR_CLIENTS or path.startswith(_REGISTRATION)
+    if is_for_clients or (path in PUBLIC and not path.endswith("/metadata")):
         said = {"error": "server_error", "error_description": "The server failed at this request."}
         return JsonResponse(said, status=500, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
     if path == _FHIR or path.startswith(f"{_FHIR}/"):
