@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import needs
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "SMART-"
 # Tests with these marks do not run everywhere, or may fail: they prove nothing.
@@ -26,6 +24,9 @@ class _Marks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note the tests of each mark; the cases of a parametrized test are one."""
+        # Not earlier: pytest rewrites the assertions of its plugins when it imports them itself.
+        from tests.machine import needs
+
         idle = IDLE | {need.marker for need in needs()}
         for item in items:
             counts = not any(mark.name in idle for mark in item.iter_markers())
