@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from oauth.backend_services import is_with_person, is_without_person
+from oauth.client_ids import client_id_fault
 from oauth.client_urls import origin_fault, redirect_uri_fault, split_url, web_url_fault
 from oauth.jwk_sets import key_set_faults
 from oauth.models import Application
@@ -223,6 +224,8 @@ def faults(application: Application) -> Iterator[str]:
         yield "client_name: is missing."
     if not _CLIENT_ID.match(application.client_id):
         yield "client_id: must be 1 to 255 printable characters without spaces."
+    elif fault := client_id_fault(application.client_id):
+        yield f"client_id: {fault}"
     for name, allowed in CHOICES.items():
         if getattr(application, name) not in allowed:
             yield f"{name}: must be one of {', '.join(allowed)}."
