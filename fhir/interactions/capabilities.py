@@ -50,6 +50,11 @@ _SPECIAL = (
     },
 )
 _TYPE = {"name": "_type", "type": "special", "documentation": "The types that are searched, by commas."}
+_RULES = (
+    "Every request but those for this statement and for .well-known/smart-configuration needs an access "
+    "token that SMART App Launch gives. Patient.link gives no access: a token for one patient reads nothing "
+    "of another patient whose record is linked with that one's."
+)
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
@@ -123,7 +128,7 @@ def _security() -> dict[str, Any]:
         "service": [
             {"coding": [{"system": _SERVICES, "code": "SMART-on-FHIR"}], "text": "SMART App Launch 2.2"}
         ],
-        "description": "Every request but this one needs an access token that SMART App Launch gives.",
+        "description": _RULES,
     }
 
 
