@@ -15,7 +15,7 @@ from launch.context import members
 from oauth import issuing
 from oauth.access_token import generate_refresh_token, seconds
 from oauth.calling_client import Refused
-from oauth.catalogue import grantable_of_texts
+from oauth.catalogue import grantable_of_texts, is_enforced
 from oauth.claims import Authorization, access_token_claims, id_token_claims
 from oauth.models import Application, RefreshToken
 from oauth.rotation import SpentError
@@ -66,11 +66,11 @@ def _narrowed(asked: str, still: tuple[Scope, ...]) -> str:
     """The asked scopes, each of which one that is still granted must imply: `patient/*.rs` implies
     `patient/Observation.r`.
     """
-    for word in asked.split(" "):
-        slim = parse_scope(word)
-        if slim is None or not any(implies(wide, slim) for wide in still):
-            raise Refused(400, "invalid_scope", "A refresh gives what was granted, or less, and never more.")
-    return asked
+    slims = [parse_scope(word) for word in asked.split(" ")]
+    wanted = [slim for slim in slims if slim is not None and is_enforced(slim)]
+    if len(wanted) < len(slims) or not all(any(implies(wide, slim) for wide in still) for slim in wanted):
+        raise Refused(400, "invalid_scope", "A refresh gives what was granted, or less, and never more.")
+    return to_text(wanted)
 
 
 def _response(
