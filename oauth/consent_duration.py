@@ -4,11 +4,12 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scop
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from oauth.models import Consent
 from oauth.models.tokens import Issued
@@ -65,18 +66,14 @@ def lasting(request: HttpRequest, duration: Duration) -> Lasting:
     return UNTIL_REVOKED if days is None else Lasting(timezone.now() + timedelta(days=days))
 
 
-def outlasts(one: Lasting, other: Lasting) -> bool:
-    """Whether what lasts like `one` may still stand when `other` has ended."""
-    if bool(one.session_digest) != bool(other.session_digest):
-        return not one.session_digest
-    if one.expires is None or other.expires is None:
-        return one.expires is None and other.expires is not None
-    return one.expires > other.expires
-
-
-def lasting_of(consent: Consent) -> Lasting:
-    """The end of a consent that was given."""
-    return Lasting(consent.expires, consent.session_digest)
+def in_words(consent: Consent) -> str:
+    """Until when a consent that was given lasts, as in "until 3 May 2027, 12:00 UTC"."""
+    if consent.expires is None:
+        return "until it is taken back"
+    moment = date_format(consent.expires.astimezone(UTC), "j F Y, H:i") + " UTC"
+    if consent.session_digest:
+        return f"until signing out where it was allowed, {moment} at the latest"
+    return f"until {moment}"
 
 
 def end_of(issued: Issued) -> datetime | None:

@@ -19,7 +19,8 @@ from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
 from oauth import catalogue
 from oauth.client_authentication import token_checksum
-from oauth.models import AccessToken, Application, Grant, RefreshToken
+from oauth.consent_duration import end_of
+from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, insert, instance, value
 from oauth.revocation import revoke_all
 from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
@@ -29,7 +30,7 @@ from oauth.token_liveness import alive
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
 # theft.
 GRACE = timedelta(seconds=10)
-_TOGETHER = ("user", "application", "launch_context")
+_TOGETHER = ("user", "application", "launch_context", "consent")
 
 
 class Shown(NamedTuple):
@@ -81,6 +82,7 @@ def _refresh_query() -> QuerySet[RefreshToken, Any]:
     living = alive(RefreshToken.objects.filter(pk=OuterRef("pk")), NOW)
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
+    consents = (f"consent__{name}" for name in _OF_CONSENT)
     newest_first = F("revoked").desc(nulls_first=True)
     state = {
         "is_alive": Exists(living),
@@ -88,7 +90,7 @@ def _refresh_query() -> QuerySet[RefreshToken, Any]:
         "active_keys": active_column(),
     }
     found = rows.annotate(**state).order_by(newest_first)
-    return found.values_list(*_OF_TOKEN, *people, *contexts, *state)
+    return found.values_list(*_OF_TOKEN, *people, *contexts, *consents, *state)
 
 
 # What a refresh needs to know.
@@ -115,6 +117,7 @@ _OF_USER = columns(
     User, frozenset(["id", "uid", "username", "first_name", "last_name", "email", "is_active", "fhir_user"])
 )
 _OF_CONTEXT = columns(LaunchContext, TOLD)
+_OF_CONSENT = columns(Consent, frozenset(["id", "expires"]))
 _REFRESH = Prepared(_refresh_query)
 
 
@@ -123,12 +126,14 @@ def _refresh_row(token: str) -> Shown | None:
     if not rows:
         return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
+    after_context = after_user + len(_OF_CONTEXT)
     *row, is_alive, enabled_scopes, active_keys = rows[0]
     record = instance(RefreshToken, _OF_TOKEN, row[:after_token])
     if record is None:
         return None
     record.user = instance(User, _OF_USER, row[after_token:after_user])
     record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
+    record.consent = instance(Consent, _OF_CONSENT, row[after_context:])
     return Shown(record, bool(is_alive), enabled_scopes, active_keys)
 
 
@@ -220,4 +225,5 @@ def _record(grant: Grant, token: dict[str, Any], jti: str, kid: str, now: dateti
 def _refresh_expires(source: Grant | RefreshToken, now: datetime) -> datetime:
     seconds = source.application.refresh_token_seconds or settings.REFRESH_TOKEN_SECONDS
     expires = now + timedelta(seconds=seconds)
-    return min(expires, source.session_expires) if source.session_expires else expires
+    end = end_of(source)
+    return min(expires, end) if end else expires

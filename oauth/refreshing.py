@@ -17,6 +17,7 @@ from oauth.access_token import generate_refresh_token, seconds
 from oauth.calling_client import Refused
 from oauth.catalogue import grantable_of_texts, is_enforced
 from oauth.claims import Authorization, access_token_claims, id_token_claims
+from oauth.consent_duration import end_of
 from oauth.models import Application, RefreshToken
 from oauth.rotation import SpentError
 from oauth.scopes import NamedScope, Scope, implies, parse_scope, to_text
@@ -78,7 +79,7 @@ def _response(
 ) -> dict[str, Any]:
     """The members of a token response. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#response-7"""
     context = record.launch_context
-    lifetime = seconds(client, record.session_expires)
+    lifetime = seconds(client, end_of(record))
     authorization = Authorization(
         user=record.user,
         client_id=client.client_id,

@@ -4,12 +4,14 @@ Pure: a scope goes in, a sentence without a full stop comes out. Each says what 
 """
 
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fhir.registry import search_parameter
 from fhir.search.escapes import split, unescape
 from fhir.search.prefixes import split_prefix
-from oauth.scopes import LAUNCH_TYPES, WILDCARD, LaunchScope, NamedScope, ResourceScope, Scope
+from oauth.own_scopes import LAUNCH_CONTEXT_WORDS, launch_context_scope
+from oauth.scopes import LAUNCH_TYPES, WILDCARD, LaunchScope, NamedScope, ResourceScope, Scope, UriScope
+from oauth.us_core_categories import category_of
 
 VERBS = {"c": "add", "r": "read", "u": "change", "d": "delete", "s": "search"}
 
@@ -18,33 +20,55 @@ NAMED = {
     "fhirUser": "Know which record on this server is yours",
     "profile": "See your name, user name and e-mail address",
     "email": "See your e-mail address",
-    "offline_access": "Keep this access when you are away, until you revoke it",
+    "offline_access": "Keep this access when you are away, until it runs out or until you revoke it",
     "online_access": "Keep this access while you stay signed in",
     "introspection": "Check whether access that other apps were given is still valid",
 }
 
 # Types whose everyday name is not the type's name taken apart.
 NOUNS = {
+    "AdverseEvent": "side effects and other adverse events",
     "AllergyIntolerance": "allergies and intolerances",
     "Appointment": "appointments",
+    "AppointmentResponse": "answers to appointments",
+    "AuditEvent": "records of who looked at data",
+    "Basic": "records of no other kind",
     "Binary": "files",
+    "Bundle": "collections of records",
     "CarePlan": "care plans",
     "CareTeam": "care teams",
+    "ChargeItem": "charges",
+    "Claim": "bills to insurers",
+    "ClaimResponse": "answers of insurers to bills",
     "ClinicalImpression": "clinical assessments",
+    "Communication": "messages",
+    "CommunicationRequest": "requests for messages",
+    "Composition": "summaries and other composed documents",
     "Condition": "conditions and diagnoses",
+    "Consent": "consents and advance decisions",
     "Coverage": "insurance coverage",
+    "DetectedIssue": "possible problems, such as drug interactions",
     "Device": "devices and implants",
+    "DeviceUseStatement": "use of devices and implants",
     "DiagnosticReport": "lab and imaging reports",
     "DocumentReference": "clinical notes and documents",
+    "EffectEvidenceSynthesis": "evidence about effects",
     "Encounter": "visits and hospital stays",
+    "Endpoint": "technical addresses",
     "EpisodeOfCare": "episodes of care",
     "Evidence": "evidence",
     "EvidenceVariable": "evidence variables",
     "ExplanationOfBenefit": "insurance claims and payments",
     "FamilyMemberHistory": "family history",
+    "Flag": "warnings and alerts",
     "Goal": "health goals",
+    "Group": "groups of people",
+    "GuidanceResponse": "advice from decision support",
     "ImagingStudy": "imaging studies",
     "Immunization": "immunizations",
+    "ImmunizationEvaluation": "assessments of immunizations",
+    "ImmunizationRecommendation": "recommended immunizations",
+    "Linkage": "links between records",
     "Location": "places of care",
     "Media": "photos, videos and recordings",
     "Medication": "medicines",
@@ -53,10 +77,15 @@ NOUNS = {
     "MedicationKnowledge": "facts about medicines",
     "MedicationRequest": "prescriptions",
     "MedicationStatement": "medication taken",
+    "MedicinalProductManufactured": "manufactured medicinal products",
+    "MedicinalProductPackaged": "packaged medicinal products",
+    "MolecularSequence": "genetic sequences",
     "NutritionOrder": "diet orders",
     "Observation": "lab results, vital signs and other observations",
     "Organization": "hospitals, practices and other organizations",
+    "Parameters": "technical parameters",
     "Patient": "name, date of birth, address and other personal details",
+    "Person": "people known to several places of care",
     "Practitioner": "doctors and other practitioners",
     "PractitionerRole": "roles of doctors and other practitioners",
     "Procedure": "operations and other procedures",
@@ -64,10 +93,20 @@ NOUNS = {
     "Questionnaire": "questionnaires",
     "QuestionnaireResponse": "answers to questionnaires",
     "RelatedPerson": "relatives and other related persons",
+    "RiskEvidenceSynthesis": "evidence about risks",
     "ServiceRequest": "orders and referrals",
+    "Slot": "free times for appointments",
     "Specimen": "samples",
+    "SubstanceReferenceInformation": "reference information about substances",
+    "SupplyDelivery": "deliveries of supplies",
+    "SupplyRequest": "orders of supplies",
     "Task": "tasks",
+    "TerminologyCapabilities": "descriptions of terminology servers",
+    "VisionPrescription": "prescriptions for glasses and lenses",
 }
+
+SINGULARS = {"Encounter": "visit or hospital stay", "Location": "place of care"}
+"""Where somebody is working, in everyday words."""
 
 # What a prefix before a number or a date says, and a modifier behind a parameter's name.
 ORDERED = frozenset({"date", "number", "quantity"})
@@ -114,11 +153,14 @@ def describe(scope: Scope) -> str:
         case LaunchScope("", _):
             return "Know for which patient it was opened"
         case LaunchScope(lower_case_type, _):
-            return f"Know which {_singular(LAUNCH_TYPES[lower_case_type])} you are working with"
+            resource_type = LAUNCH_TYPES[lower_case_type]
+            return (
+                f"Know which {SINGULARS.get(resource_type) or _singular(resource_type)} you are working with"
+            )
         case ResourceScope():
             return _describe_resource(scope)
-        case _:
-            return f"Use the additional function {scope.text}"
+        case UriScope():
+            return LAUNCH_CONTEXT_WORDS if scope == launch_context_scope() else _additional(scope.uri)
 
 
 def noun(resource_type: str) -> str:
@@ -127,9 +169,19 @@ def noun(resource_type: str) -> str:
 
 
 def _describe_resource(scope: ResourceScope) -> str:
-    what = "all records" if scope.type == WILDCARD else noun(scope.type)
-    later = ", now and in future" if scope.type == WILDCARD else ""
-    return f"{_verbs(scope.letters)} {what} {WHOSE[scope.context]}{later}{_only(scope.type, scope.query)}"
+    verbs, whose = _verbs(scope.letters), WHOSE[scope.context]
+    if scope.type == WILDCARD:
+        return f"{verbs} all records {whose}, now and in future{_only(scope.type, scope.query)}"
+    if category := category_of(scope.type, scope.query):
+        return f"{verbs} only {category.words} {whose}"
+    return f"{verbs} {noun(scope.type)} {whose}{_only(scope.type, scope.query)}"
+
+
+def _additional(uri: str) -> str:
+    """A scope of somebody's own: what its last words say, and whose it is."""
+    address = urlsplit(uri)
+    name = re.sub(r"[^0-9A-Za-z]+", " ", address.path).strip().rpartition("scopes ")[2]
+    return f"Use an additional function, “{name or address.path}”, of {address.netloc}"
 
 
 def _verbs(letters: str) -> str:

@@ -7,6 +7,7 @@ from oauthlib.common import Request, urlencode
 from oauthlib.openid import Server
 
 from oauth.access_token import seconds
+from oauth.consent_duration import end_of
 from oauth.models import Application
 from oauth.refreshing import REFRESH_SCOPES
 
@@ -35,7 +36,7 @@ class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
 
 def lifetime(request: Any) -> int:
     """Seconds that the access token of an oauthlib request will live."""
-    return seconds(request.client, request.issued.session_expires)
+    return seconds(request.client, end_of(request.issued))
 
 
 def limit_refresh_token(token: dict[str, Any], token_handler: Any, request: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from oauth.admin.read_only import ReadOnlyAdmin
+from oauth.consent_duration import in_words
 from oauth.models import Consent
 from oauth.revocation import revoke_all
 
@@ -17,7 +18,7 @@ from oauth.revocation import revoke_all
 class ConsentAdmin(ReadOnlyAdmin):
     """One row per person, app and patient."""
 
-    list_display = ("created", "application", "user", "patient", "scope", "expires", "withdrawn")
+    list_display = ("created", "application", "user", "patient", "scope", "lasts", "withdrawn")
     list_filter = (
         ("application", admin.RelatedOnlyFieldListFilter),
         ("withdrawn", admin.EmptyFieldListFilter),
@@ -27,8 +28,23 @@ class ConsentAdmin(ReadOnlyAdmin):
     search_help_text = "User name, app name, client id or patient id"
     date_hierarchy = "created"
     ordering = ("-created",)
-    fields = ("application", "user", "patient", "scope", "created", "updated", "expires", "withdrawn")
+    fields = (
+        "application",
+        "user",
+        "patient",
+        "scope",
+        "asked",
+        "created",
+        "updated",
+        "lasts",
+        "withdrawn",
+    )
     actions = ("withdraw_selected",)
+
+    @admin.display(ordering="expires")
+    def lasts(self, consent: Consent) -> str:
+        """Until when the person allowed it."""
+        return in_words(consent)
 
     @admin.action(description="Withdraw the selected consents and revoke their tokens", permissions=["act"])
     def withdraw_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from launch.patients import patient_summary
+from oauth.consent_duration import in_words
 from oauth.models import AccessToken, Application, Consent, RefreshToken
 from oauth.revocation import withdraw
 from oauth.scope_words import describe
@@ -28,7 +29,7 @@ class Allowed:
 
     patient: str
     since: datetime
-    until: datetime | None
+    until: str
     words: list[str]
 
 
@@ -100,4 +101,4 @@ def _words(consent: Consent, user: User) -> Allowed:
     scopes = parse_scopes(consent.scope) or ()
     words = list(dict.fromkeys(describe(scope) for scope in scopes))
     patient = patient_summary(user, consent.patient) if consent.patient else None
-    return Allowed(patient.name if patient else consent.patient, consent.created, consent.expires, words)
+    return Allowed(patient.name if patient else consent.patient, consent.created, in_words(consent), words)

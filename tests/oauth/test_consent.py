@@ -55,7 +55,7 @@ def test_a_scope_with_a_query_is_shown_in_plain_words_and_granted_as_it_is() -> 
     asked = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
     page = Flow(client, make_user("Patient/p1"), scope=f"openid {asked}").authorize()
     text = html.unescape(page.content.decode())
-    assert "other observations of the patient, only where category is laboratory" in text
+    assert "Read and search only laboratory results of the patient" in text
     assert ticks(page) == [asked]
     tokens = run_authorization_code(client, make_user("Patient/p2"), f"openid {asked}").tokens
     assert tokens["scope"] == f"openid {asked}"

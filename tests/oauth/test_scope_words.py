@@ -1,10 +1,22 @@
 """What people read on the consent page."""
 
+import itertools
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir.registry import RESOURCE_TYPES
+from oauth.catalogue import FIRST_LINES
+from oauth.own_scopes import LAUNCH_CONTEXT_WORDS, launch_context_scope
 from oauth.scope_words import describe, noun
-from oauth.scopes import NAMES, NamedScope, ResourceScope, parse_scope
+from oauth.scopes import LAUNCH_TYPES, NAMES, WILDCARD, NamedScope, ResourceScope, parse_scope
+from oauth.us_core_categories import CATEGORIES
+
+LETTERS = ["".join(chosen) for size in range(1, 6) for chosen in itertools.combinations("cruds", size)]
+SENTENCE = re.compile(r"[A-Z][a-z]+,? [^?|_/*]+\Z")
+"""Beginning with a verb, and with none of the signs by which scopes are written."""
 
 
 @pytest.mark.parametrize(
@@ -28,8 +40,16 @@ from oauth.scopes import NAMES, NamedScope, ResourceScope, parse_scope
         ("patient/RiskAssessment.r", "Read risk assessments of the patient"),
         (
             "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory",
+            "Read and search only laboratory results of the patient",
+        ),
+        (
+            "patient/Observation.rs?category=laboratory",
             "Read and search lab results, vital signs and other observations of the patient,"
             " only where category is laboratory",
+        ),
+        (
+            "user/Condition.r?category=http://hl7.org/fhir/us/core/CodeSystem/condition-category|health-concern",
+            "Read only health concerns of everyone whose records you may see",
         ),
         (
             "patient/Condition.r?category=a,b&code=c",
@@ -53,8 +73,10 @@ from oauth.scopes import NAMES, NamedScope, ResourceScope, parse_scope
         ("launch", "Know for which patient it was opened"),
         ("launch/patient", "Know which patient you are working with"),
         ("launch/diagnosticreport", "Know which diagnostic report you are working with"),
-        ("offline_access", "Keep this access when you are away, until you revoke it"),
-        ("https://a.example/scopes/x", "Use the additional function https://a.example/scopes/x"),
+        ("offline_access", "Keep this access when you are away, until it runs out or until you revoke it"),
+        ("launch/encounter", "Know which visit or hospital stay you are working with"),
+        ("launch/location?role=x", "Know which place of care you are working with"),
+        ("https://a.example/scopes/own-thing", "Use an additional function, “own thing”, of a.example"),
     ],
 )
 def test_a_scope_is_said_in_plain_words(scope: str, words: str) -> None:
@@ -76,3 +98,78 @@ def test_different_letters_are_said_in_different_words() -> None:
         for letters in ("c", "r", "u", "d", "s", "rs", "cud")
     ]
     assert len(set(said)) == len(said)
+
+
+def words_of(text: str) -> str:
+    """The words for a scope as it goes over the wire."""
+    scope = parse_scope(text)
+    assert scope is not None, text
+    return describe(scope)
+
+
+@pytest.mark.parametrize("level", ["patient", "user", "system"])
+@pytest.mark.requirement("issue: plain words for every scope")
+def test_every_type_with_every_combination_of_letters_is_said_in_words_of_its_own(level: str) -> None:
+    said = {
+        words_of(f"{level}/{name}.{letters}") for name in (*RESOURCE_TYPES, WILDCARD) for letters in LETTERS
+    }
+    assert len(said) == (len(RESOURCE_TYPES) + 1) * len(LETTERS)
+    for sentence in said:
+        assert SENTENCE.match(sentence), sentence
+        assert not any(
+            len(word) > 1 and word != word.capitalize() and word != word.lower() for word in sentence.split()
+        )
+
+
+def test_every_scope_of_the_catalogue_every_name_and_every_context_is_said_in_words() -> None:
+    texts = {*NAMES, *(pattern for pattern, _, _ in FIRST_LINES), "launch"}
+    texts |= {f"launch/{name}" for name in LAUNCH_TYPES}
+    for text in texts:
+        assert SENTENCE.match(words_of(text)), text
+        assert text not in words_of(text)
+    assert describe(launch_context_scope()) == LAUNCH_CONTEXT_WORDS
+
+
+def test_every_category_is_said_in_words_of_its_own() -> None:
+    texts = [f"patient/{name}.rs?{each.query}" for name, found in CATEGORIES.items() for each in found]
+    said = {words_of(text) for text in texts}
+    assert len(said) == len(texts)
+    for sentence in said:
+        assert SENTENCE.match(sentence), sentence
+        assert sentence.startswith("Read and search only ")
+
+
+PARAMETERS = [
+    "category",
+    "status",
+    "code",
+    "date",
+    "value-quantity",
+    "patient",
+    "_lastUpdated",
+    "_id",
+    "code:not",
+]
+VALUES = [
+    "final",
+    "ge2020-01-01",
+    "5|http://unitsofmeasure.org|mg",
+    "http://loinc.org|1-8",
+    "a,b",
+    "%7C%26",
+    "x%5C,y",
+]
+QUERY = st.lists(st.tuples(st.sampled_from(PARAMETERS), st.sampled_from(VALUES)), min_size=1, max_size=4)
+
+
+@given(st.sampled_from(RESOURCE_TYPES), st.sampled_from(LETTERS), QUERY)
+def test_a_scope_with_any_query_is_said_in_words_and_never_as_it_is_written(
+    resource_type: str, letters: str, query: list[tuple[str, str]]
+) -> None:
+    text = f"patient/{resource_type}.{letters}?{'&'.join(f'{name}={value}' for name, value in query)}"
+    said = words_of(text)
+    whole = words_of(f"patient/{resource_type}.{letters}")
+    assert said.startswith(f"{whole}, only where ")
+    assert "http" not in said
+    assert "=" not in said
+    assert text not in said
