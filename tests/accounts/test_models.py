@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Proxy, User, display_name
 
 
+@pytest.mark.requirement("SMART-198")
 @pytest.mark.parametrize("value", ["Patient/1", "RelatedPerson/a-b.c", "Practitioner/" + "x" * 64])
 def test_a_fhir_user_names_one_of_three_types_and_an_id(value: str) -> None:
     User(username="x", password="x", fhir_user=value).full_clean(
@@ -16,6 +17,7 @@ def test_a_fhir_user_names_one_of_three_types_and_an_id(value: str) -> None:
     )
 
 
+@pytest.mark.requirement("SMART-198")
 @pytest.mark.parametrize(
     "value", ["Patient/1\n", "Person/1", "Patient", "/1", "Practitioner/" + "x" * 65, "Patient/ä"]
 )

@@ -108,6 +108,7 @@ def test_text_that_is_no_token_is_refused(token: str) -> None:
     assert 'error="invalid_token"' in challenge_of(f"Bearer {token}")
 
 
+@pytest.mark.requirement("SMART-265")
 @pytest.mark.requirement("SMART-94")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9068#section-4")
 @pytest.mark.parametrize(

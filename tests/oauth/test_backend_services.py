@@ -86,6 +86,7 @@ def test_the_right_to_make_launch_contexts_is_granted_as_itself_only() -> None:
     assert refusal(make_service("system/*.cruds").ask_token(RIGHT)) == (400, "invalid_scope")
 
 
+@pytest.mark.requirement("SMART-250")
 @pytest.mark.requirement(f"{BACKEND}#evaluate-requested-access")
 @pytest.mark.parametrize(
     ("asked", "words"),
@@ -131,6 +132,7 @@ def test_a_client_that_is_not_registered_as_a_service_gets_nothing(fields: dict[
     assert refusal(make_service(**fields).ask_token()) == (400, "unauthorized_client")
 
 
+@pytest.mark.requirement("SMART-344")
 def test_neither_a_secret_nor_a_name_gets_a_service_token() -> None:
     form = {"grant_type": "client_credentials", "scope": "system/*.rs"}
     client, secret = make_client(

@@ -58,6 +58,7 @@ def refused(service: Service, assertion: str, **fields: Any) -> str:
     return str(answer.json()["error_description"])
 
 
+@pytest.mark.requirement("SMART-310")
 @pytest.mark.requirement(f"{ASYMMETRIC}#registering-a-client-communicating-public-keys")
 @pytest.mark.parametrize("alg", ["RS384", "ES384"])
 def test_an_assertion_by_a_registered_key_proves_the_client(alg: str) -> None:
@@ -85,6 +86,7 @@ def test_what_does_not_matter_is_passed_over(service: Service, changes: dict[str
     assert service.ask_token(**service.proof(**resolved(changes))).status_code == 200
 
 
+@pytest.mark.requirement("SMART-337")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7521#section-4.2")
 def test_the_client_id_may_stand_beside_the_assertion_and_must_be_the_same(service: Service) -> None:
     assert service.ask_token(client_id=service.application.client_id).status_code == 200
@@ -94,6 +96,10 @@ def test_the_client_id_may_stand_beside_the_assertion_and_must_be_the_same(servi
     assert words == "The client_id in the body is not the one in the assertion."
 
 
+@pytest.mark.requirement("SMART-249")
+@pytest.mark.requirement("SMART-335")
+@pytest.mark.requirement("SMART-337")
+@pytest.mark.requirement("SMART-340")
 @pytest.mark.requirement(f"{ASYMMETRIC}#signature-verification")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7523#section-3")
 @pytest.mark.parametrize(
@@ -150,6 +156,7 @@ def signed(service: Service, header: dict[str, Any], claims: dict[str, Any]) -> 
     return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
+@pytest.mark.requirement("SMART-335")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc8725#section-2.1")
 @pytest.mark.parametrize(
     "alg", ["none", "None", "NONE", "", None, "RS256", "ES256", "PS384", "HS384", 5, ["ES384"]]
@@ -175,6 +182,7 @@ def test_a_public_key_is_no_shared_secret() -> None:
         assert refused(service, f"{text}.{signature}") == "alg must be RS384 or ES384."
 
 
+@pytest.mark.requirement("SMART-335")
 @pytest.mark.parametrize("alg", ["RS384", "ES384"])
 def test_a_foreign_key_proves_nothing(alg: str) -> None:
     service = make_service(alg=alg)
@@ -194,6 +202,7 @@ def test_a_key_of_another_client_proves_nothing(service: Service) -> None:
     assert words == "The signature is not one of the registered key with this kid."
 
 
+@pytest.mark.requirement("SMART-338")
 @pytest.mark.requirement(f"{ASYMMETRIC}#signature-verification")
 def test_a_kid_that_several_keys_have_names_none() -> None:
     same = [jwk_of(ec_key(number), "first") for number in (0, 1)]
@@ -201,6 +210,7 @@ def test_a_kid_that_several_keys_have_names_none() -> None:
     assert "Several registered keys have this kid" in refused(service, service.assertion())
 
 
+@pytest.mark.requirement("SMART-338")
 @pytest.mark.requirement(f"{ASYMMETRIC}#signature-verification")
 def test_keys_of_two_types_may_share_a_kid_as_the_algorithm_tells_them_apart() -> None:
     both = jwks_of(jwk_of(ec_key(), "first"), jwk_of(rsa_key(), "first"))
@@ -208,6 +218,7 @@ def test_keys_of_two_types_may_share_a_kid_as_the_algorithm_tells_them_apart() -
         assert make_service(alg=alg, client_jwks=both).ask_token().status_code == 200
 
 
+@pytest.mark.requirement("SMART-338")
 def test_an_algorithm_of_another_key_type_is_refused() -> None:
     service = make_service(alg="RS384", client_jwks=jwks_of(jwk_of(ec_key(), "first")))
     assert refused(service, service.assertion()) == "The registered key with this kid is not for RS384."
@@ -218,6 +229,7 @@ def test_a_weak_key_is_named_as_such() -> None:
     assert "2048" in refused(service, service.assertion())
 
 
+@pytest.mark.requirement("SMART-336")
 @pytest.mark.requirement(f"{ASYMMETRIC}#signature-verification")
 def test_an_assertion_counts_once(service: Service) -> None:
     proof = service.proof()
@@ -227,6 +239,7 @@ def test_an_assertion_counts_once(service: Service) -> None:
     assert "jti was used before" in again.json()["error_description"]
 
 
+@pytest.mark.requirement("SMART-336")
 def test_a_jti_is_used_up_by_the_client_alone_and_by_nothing_that_it_has_not_signed(service: Service) -> None:
     other = make_service()
     jti = "the same text"
@@ -278,6 +291,7 @@ def test_an_assertion_and_a_secret_at_once_are_refused(service: Service) -> None
         assert (answer.status_code, json.loads(answer.content)["error"]) == (400, "invalid_request")
 
 
+@pytest.mark.requirement("SMART-340")
 @pytest.mark.parametrize(
     "registered",
     [
@@ -298,6 +312,7 @@ def test_a_client_that_is_not_registered_for_it_proves_nothing(
     refused(service, service.assertion())
 
 
+@pytest.mark.requirement("SMART-337")
 def test_an_unknown_client_proves_nothing(service: Service) -> None:
     for name in ("nobody", "x" * 300, "two\nlines"):
         refused(service, service.assertion(iss=name, sub=name))

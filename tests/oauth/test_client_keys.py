@@ -67,6 +67,9 @@ def status(service: Service, **changes: Any) -> int:
     return int(service.ask_token(**service.proof(**changes)).status_code)
 
 
+@pytest.mark.requirement("SMART-338")
+@pytest.mark.requirement("SMART-339")
+@pytest.mark.requirement("SMART-342")
 @pytest.mark.requirement(f"{ASYMMETRIC}#registering-a-client-communicating-public-keys")
 def test_a_client_proves_itself_by_a_key_that_it_publishes(service: Service, host: Host) -> None:
     assert status(service) == 200
@@ -74,12 +77,15 @@ def test_a_client_proves_itself_by_a_key_that_it_publishes(service: Service, hos
     assert host.seen == ["/jwks.json"]
 
 
+@pytest.mark.requirement("SMART-338")
 @pytest.mark.requirement(f"{ASYMMETRIC}#signature-verification")
 def test_another_jku_is_refused_and_never_fetched(service: Service, host: Host) -> None:
     assert status(service, headers={"jku": f"{host.url}?x"}) == 401
     assert host.seen == []
 
 
+@pytest.mark.requirement("SMART-341")
+@pytest.mark.requirement("SMART-342")
 @pytest.mark.requirement(f"{ASYMMETRIC}#response")
 @pytest.mark.parametrize(
     ("headers", "kept"),
@@ -103,6 +109,7 @@ def test_a_fetched_set_is_kept_as_long_as_its_answer_says_and_no_longer(
     assert len(host.seen) == 2
 
 
+@pytest.mark.requirement("SMART-341")
 @pytest.mark.requirement(f"{ASYMMETRIC}#response")
 @pytest.mark.parametrize("directive", ["no-store", "no-cache", "max-age=0"])
 def test_a_set_that_may_not_be_kept_is_fetched_each_time(

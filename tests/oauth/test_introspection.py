@@ -90,6 +90,7 @@ def test_a_living_refresh_token_is_told_as_one(key: Key) -> None:
     assert told["aud"] == "http://testserver"
 
 
+@pytest.mark.requirement("SMART-271")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7662#section-2.2")
 @pytest.mark.parametrize(
     "end", ["revoked", "expired", "unknown", "suspended", "deactivated", "withdrawn", "foreign"]
@@ -161,6 +162,7 @@ def test_a_dead_bearer_token_cannot_ask(key: Key) -> None:
     assert ask(RFC, "x", asking.header).status_code == 401
 
 
+@pytest.mark.requirement("SMART-271")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7662#section-2.1")
 @pytest.mark.parametrize("url", [RFC, OLDER])
 def test_nobody_asks_without_proving_who_they_are(key: Key, url: str) -> None:

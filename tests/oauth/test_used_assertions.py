@@ -29,12 +29,14 @@ def request_of(service: Service) -> dict[str, str]:
     return {"grant_type": "client_credentials", "scope": "system/*.rs", **service.proof()}
 
 
+@pytest.mark.requirement("SMART-336")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.requirement(RULE)
 def test_of_several_processes_that_are_shown_one_assertion_one_takes_it(tmp_path: Path) -> None:
     assert at_once(request_of(make_service()), {}, 4, tmp_path) == [200, 401, 401, 401]
 
 
+@pytest.mark.requirement("SMART-336")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.requirement(RULE)
 def test_a_process_that_starts_later_knows_what_was_used(tmp_path: Path) -> None:

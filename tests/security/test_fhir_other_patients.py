@@ -154,6 +154,7 @@ def test_another_servers_patient_with_the_same_id_gives_no_access(clinic: dict[s
     assert for_patients(clinic["mine"]).get(f"Observation/{stored['id']}").status_code == 404
 
 
+@pytest.mark.requirement("SMART-139")
 def test_a_link_between_patients_gives_no_access(clinic: dict[str, str]) -> None:
     linked = {"other": {"reference": f"Patient/{clinic['mine']}"}, "type": "seealso"}
     stored = everyone().create({"resourceType": "Patient", "link": [linked]})
