@@ -81,6 +81,19 @@ def has_encounter(user: User, patient: str, encounter: str) -> bool:
     return version is not None and not version.deleted
 
 
+def may_launch_with(user: User, patient: str, reference: str) -> bool:
+    """Whether this person may read the resource of a relative reference, and it is this patient's or of no
+    patient. With "" for the patient: whether the person may read it.
+    """
+    resource_type, fhir_id = reference.split("/")[:2]
+    patients = frozenset({patient}) if patient else rights_of(user).patients
+    if patient and not rights_of(user).reaches(patient):
+        return False
+    rule = Rule(frozenset({resource_type}), frozenset("r"), patients)
+    version = store.read(Access(rules=(rule,), subject=str(user.uid)), resource_type, fhir_id)
+    return version is not None and not version.deleted
+
+
 def _is_identifier(word: str) -> bool:
     return any(letter.isdigit() for letter in word) and not _is_date(word)
 

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from oauth2_provider.models import get_application_model
 
 from accounts.models import User
-from launch.context import make_launch
+from launch.context import make_launch, needs_patient
 from launch.models import LaunchContext
 from launch.style import style_url
 
@@ -27,12 +27,32 @@ def launchable_apps() -> QuerySet[Any]:
     return apps
 
 
-def start_launch(application: Any, user: User, patient: str, encounter: str = "") -> LaunchContext:
-    """Keep a new context for this app and this person, with our style.
+def wants_patient(application: Any) -> bool:
+    """Whether the app is registered for anything that needs a patient in context; others open without one."""
+    return needs_patient(application.scope.split())
 
-    The caller has made sure that the person may see this patient, and that the encounter is this patient's.
+
+def works_without_patient(application: Any) -> bool:
+    """Whether the app has use of a launch without a patient: it may ask for what the person may see."""
+    is_for_people = any(scope.startswith("user/") for scope in application.scope.split())
+    return is_for_people or not wants_patient(application)
+
+
+def start_launch(application: Any, user: User, patient: str = "", **context: Any) -> LaunchContext:
+    """Keep a new context for this app and this person, with our style and our tenant.
+
+    The caller has made sure that the person may see this patient, and that an `encounter` and what is in
+    `fhir_context` is this patient's. The app fills the window, so that it has to show whom it is about.
     """
-    return make_launch(application, user, patient=patient, encounter=encounter, smart_style_url=style_url())
+    return make_launch(
+        application,
+        user,
+        patient=patient,
+        need_patient_banner=True,
+        smart_style_url=style_url(),
+        tenant=settings.LAUNCH_TENANT,
+        **context,
+    )
 
 
 def launch_address(context: LaunchContext) -> str:

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 
 from launch.views.choose_patient import choose_patient
 from launch.views.portal import portal
-from launch.views.start import start
+from launch.views.start import start, start_without_patient
 from launch.views.style import style
 
 
@@ -29,5 +29,6 @@ urlpatterns = [
     path("", portal, name="portal"),
     path("style/<slug:digest>.json", style, name="style"),
     path("<int:app>/", choose_patient, name="patients"),
+    path("<int:app>/without-patient", start_without_patient, name="start_without"),
     path("<int:app>/<fhir_id:patient>/", start, name="start"),
 ]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from fhir import outcome
 from launch.patients import PatientPage, find_patients, reachable_patients
-from launch.starting import launchable_apps
+from launch.starting import launchable_apps, works_without_patient
 from launch.views.person import for_people_with_records, person
 
 LONGEST_SEARCH = 100
@@ -40,6 +40,7 @@ def choose_patient(request: HttpRequest, app: int) -> HttpResponse:
         "searchable": user.fhir_user_type == "Practitioner",
         "later": urlencode({"q": words, "page": found.next_page}) if found.next_page else "",
         "is_later": bool(request.GET.get("page")),
+        "works_without": works_without_patient(application),
     }
     return render(request, "launch/choose_patient.html", context)
 

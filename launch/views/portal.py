@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from launch.patients import reachable_patients
-from launch.starting import launchable_apps
+from launch.starting import launchable_apps, wants_patient
 from launch.summaries import PatientSummary
 from launch.views.person import person
 
@@ -18,8 +18,8 @@ from launch.views.person import person
 def portal(request: HttpRequest) -> HttpResponse:
     """Show the live apps, and for whom this person could open them.
 
-    Context: `apps`; `role`, the type of the FHIR user; `choosing`, whether a patient has to be chosen first;
-    `patient`, the only one there is otherwise, None if there is none.
+    Context: `apps`, each with whether it wants a patient; `role`, the type of the FHIR user; `choosing`,
+    whether a patient has to be chosen first; `patient`, the only one there is otherwise, if there is one.
     """
     user = person(request)
     mine: list[PatientSummary] = []
@@ -28,7 +28,7 @@ def portal(request: HttpRequest) -> HttpResponse:
         mine = reachable_patients(user)
         choosing = len(mine) > 1
     context = {
-        "apps": launchable_apps(),
+        "apps": [(app, wants_patient(app)) for app in launchable_apps()],
         "role": user.fhir_user_type,
         "choosing": choosing,
         "patient": mine[0] if mine else None,

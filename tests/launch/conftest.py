@@ -83,6 +83,7 @@ def make_app(name: str, **more: Any) -> Any:
         "status": "live",
         "launch_url": "https://app.example/launch",
         "redirect_uris": "https://app.example/callback",
+        "scope": "launch launch/patient openid patient/*.rs",
         "client_type": "public",
         "authorization_grant_type": "authorization-code",
     }
