@@ -1,6 +1,7 @@
 """POST /launch/contexts, where an external EHR makes a launch."""
 
 import logging
+import re
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -13,7 +14,7 @@ from oauth.launch_contexts import calling_ehr, make
 logger = logging.getLogger("oauth.refusals")
 
 MAX_BYTES = 16_384
-_MOST_DIGITS = 9
+_LENGTH = re.compile(r"[0-9]{1,9}")
 
 
 @csrf_exempt  # the caller proves itself by its token; no cookie is ever looked at
@@ -50,7 +51,7 @@ def _body(request: HttpRequest) -> bytes:
     if request.content_type != "application/json":
         raise Refused(415, "invalid_request", "Send the launch context as application/json.")
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or len(length) > _MOST_DIGITS or int(length) > MAX_BYTES:
+    if not _LENGTH.fullmatch(length) or int(length) > MAX_BYTES:
         raise Refused(413, "invalid_request", f"The body must not be longer than {MAX_BYTES} bytes.")
     try:
         return request.body
