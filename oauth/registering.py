@@ -15,11 +15,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from oauth import initial_access_tokens
+from oauth import client_status, initial_access_tokens
 from oauth.backend_services import GRANT_TYPE, is_without_person
 from oauth.catalogue import offered_to_new_clients
 from oauth.client_authentication import token_checksum
-from oauth.client_metadata import FOR_PEOPLE, LIFETIME_LIMITS, LISTS, TEXTS, BadMetadata, fill
+from oauth.client_exchange.describing import describe
+from oauth.client_metadata import FOR_PEOPLE, LISTS, MARKED_SCOPES, TEXTS, BadMetadata, fill
 from oauth.client_secrets import add_secret, generate, verify
 from oauth.client_urls import split_url
 from oauth.models import Application, ClientRegistration, InitialAccessToken
@@ -121,7 +122,7 @@ def update(known: Application, metadata: Mapping[str, Any], token: str) -> Regis
         if told(application) == before:
             return Registered(known, token)
         application.status = Application.Status.DRAFT
-        application.save()
+        client_status.save(application)
         ClientRegistration.objects.filter(application=application).update(updated=timezone.now())
         if not application.has_secrets:
             application.secrets.in_force().update(ends=timezone.now())
@@ -137,7 +138,7 @@ def retire(known: Application) -> None:
     with transaction.atomic():
         application = Application.objects.select_for_update().get(pk=known.pk)
         application.status = Application.Status.RETIRED
-        application.save(update_fields=["status", "updated"])
+        client_status.save(application)
 
 
 def replace_token(registration: ClientRegistration) -> str:
@@ -153,16 +154,12 @@ def told(application: Application) -> dict[str, Any]:
 
     https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1
     """
-    values: dict[str, Any] = {name: getattr(application, field) for name, field in TEXTS.items()}
-    for name in ("scope", "auto_approved_scope", "required_scope"):
-        values[name] = " ".join(getattr(application, name).split())
-    values["redirect_uris"] = application.redirect_uris.split()
-    values["allowed_origins"] = application.allowed_origins.split()
-    values["contacts"] = application.contacts
+    values = describe(application)
+    del values["may_launch"]  # other clients' names
+    for name in ("scope", *MARKED_SCOPES):
+        values[name] = " ".join(values[name].split())
     values["grant_types"] = application.grant_types or list(FOR_PEOPLE)
     values["response_types"] = ["code"] if application.may_use_grant("authorization_code") else []
-    values["jwks"] = json.loads(application.client_jwks) if application.client_jwks else None
-    values |= {name: getattr(application, name) for name in LIFETIME_LIMITS}
     return {name: value for name, value in values.items() if value not in ("", [], None)}
 
 
@@ -178,7 +175,7 @@ def put_live(application_id: int, seen: str) -> bool:
         if application.status != Application.Status.DRAFT or fingerprint(application) != seen:
             return False
         application.status = Application.Status.LIVE
-        application.save(update_fields=["status", "updated"])
+        client_status.save(application)
     return True
 
 

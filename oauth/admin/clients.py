@@ -70,7 +70,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         "publisher",
         "updated",
     )
-    list_filter = ("status", "application_type", "token_endpoint_auth_method")
+    list_filter = ("status", "application_type", "token_endpoint_auth_method", "registration_source")
     search_fields = ("name", "client_id", "software_id", "publisher")
     search_help_text = "Name, client id, software id or publisher"
     ordering = ("name",)
@@ -160,8 +160,14 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     @admin.action(description="Put live", permissions=["change"])
     def make_live(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let the clients take part. Tokens from before stay dead."""
-        count, _ = client_status.change(queryset, Application.Status.LIVE)
-        self._log_each(request, queryset, "Put live.")
+        source, draft = Application.RegistrationSource.DCR, Application.Status.DRAFT
+        unseen = queryset.filter(registration_source=source, status=draft)
+        if names := [str(client) for client in unseen]:
+            words = "registered by itself: look at what it says under “Client registrations”."
+            messages.warning(request, f"{', '.join(names)}: {words}")
+        seen = queryset.exclude(registration_source=source, status=draft)
+        count, _ = client_status.change(seen, Application.Status.LIVE)
+        self._log_each(request, seen, "Put live.")
         messages.success(request, f"{count} put live. Retired clients stay retired.")
 
     @admin.action(description="Suspend, and kill every token", permissions=["change"])

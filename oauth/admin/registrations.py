@@ -149,6 +149,7 @@ class ClientRegistrationAdmin(ReadOnlyAdmin):
             return self._asked(request, drafts)
         for application in drafts:
             if registering.put_live(application.pk, request.POST.get(f"seen-{application.pk}", "")):
+                self.log_change(request, application, "Put live.")
                 messages.success(request, f"{application} is live.")
             else:
                 messages.error(request, f"{application} has changed in the meantime. Look at it again.")
@@ -157,7 +158,10 @@ class ClientRegistrationAdmin(ReadOnlyAdmin):
     @admin.action(description="Replace the registration access token, and show it", permissions=["act"])
     def replace_token(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """For developers who lost it, or whose token somebody else has seen: the one before is dead."""
-        made = [(each.application, registering.replace_token(each)) for each in queryset]
+        made = []
+        for each in queryset:
+            made.append((each.application, registering.replace_token(each)))
+            self.log_change(request, each.application, "Replaced the registration access token.")
         return _shown_once(self, request, "New registration access token", "Registration access token", made)
 
     def _asked(self, request: HttpRequest, drafts: list[Application]) -> HttpResponse:
