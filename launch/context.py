@@ -53,7 +53,8 @@ def refusal(launch: LaunchContext | None, application_id: int, now: datetime) ->
     """Why this client may not use this launch value now, in words for staff; empty if it may.
 
     A launch is for one client, is used once, and must be used soon. One that an external EHR made is worth no
-    more than that EHR is at this moment: it must be live and may still launch this client.
+    more than that EHR is at this moment: it must be live and may still launch this client. (If it stops in
+    between, a trigger of oauth.lasting_ends has ended the launch.)
     """
     if launch is None:
         return "unknown"
@@ -72,15 +73,6 @@ def _maker_stands(launch: LaunchContext) -> bool:
         return launch.created_by_id is not None
     ehr: Any = launch.made_by
     return bool(ehr.is_live and ehr.may_launch.filter(pk=launch.application_id).exists())
-
-
-def end_waiting(**which: Any) -> None:
-    """End every launch that waits for its app and that `which` selects, by fields of LaunchContext.
-
-    What an ended client has made, or was made for it, stays ended if the client comes back in time.
-    """
-    now = timezone.now()
-    LaunchContext.objects.filter(**which, claimed_by="", expires__gt=now).update(expires=now)
 
 
 def claim(launch: LaunchContext, application_id: int, request_id: str) -> bool:

@@ -13,6 +13,10 @@ _NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:
 _DIFFERS = {"postgresql": "IS DISTINCT FROM", "sqlite": "IS NOT"}
 
 
+# The column that says when a row ended, where it is not `revoked`.
+_ENDED_BY = {"oauth_grant": "used", "launch_launchcontext": "expires"}
+
+
 class Cause(NamedTuple):
     """A change that ends tokens. `when` says by old and new row which one; None for any.
 
@@ -80,6 +84,14 @@ CAUSES = {
         "kid = old.kid AND expires > {now}",
         of=("oauth_accesstoken",),
     ),
+    # A launch that waits for its app, when the app or the external EHR that made it stops or comes back.
+    "waiting_launch": Cause(
+        "oauth_application",
+        "UPDATE",
+        "old.status <> new.status",
+        "claimed_by = '' AND expires > {now} AND (application_id = old.id OR made_by_id = old.id)",
+        of=("launch_launchcontext",),
+    ),
 }
 """By name. That time passes changes no row, so what ends by it is revoked by the first change after it."""
 
@@ -120,8 +132,8 @@ def _ending(table: str, cause: Cause, vendor: str) -> str:
     Refresh tokens are ended until none is to be seen: PostgreSQL waits for a refresh under way, and sees what
     came of it only in the next statement (as in oauth.revocation).
     """
-    column = "used" if table == "oauth_grant" else "revoked"
-    those = f"{column} IS NULL AND {_filled(cause.ends, vendor)}"
+    column = _ENDED_BY.get(table, "revoked")
+    those = ("" if column == "expires" else f"{column} IS NULL AND ") + _filled(cause.ends, vendor)
     end = f"UPDATE {table} SET {column} = {_NOW[vendor]} WHERE {those};"  # noqa: S608  # our own words
     if vendor == "postgresql" and table == "oauth_refreshtoken":
         return f"WHILE EXISTS (SELECT 1 FROM {table} WHERE {those}) LOOP {end} END LOOP;"  # noqa: S608  # our own words
