@@ -58,7 +58,7 @@ def _client_of_token(request: HttpRequest) -> str:
         return ""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         return ""
     named = claims.get("client_id")
     return named if isinstance(named, str) and named.isprintable() else ""

@@ -131,8 +131,9 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         help_texts = {
             "client_id": "For the app's developers. It cannot be changed later without changing the app.",
             "redirect_uris": "Where people are sent back to, one per line, exactly as the app sends it: "
-            "https://app.example.org/callback and the same with a slash at the end are two. Native apps: org.example.app:/callback (a domain name in reverse order) or "
-            "http://127.0.0.1/callback (any port). Backend services have none.",
+            "https://app.example.org/callback and the same with a slash at the end are two. Native apps: "
+            "org.example.app:/callback (a domain name in reverse order) or http://127.0.0.1/callback (any "
+            "port). Backend services have none.",
             "allowed_origins": "Only for apps that run in the browser: the addresses they are served from, "
             "such as https://app.example.org; one per line.",
             "scope": "What the app may ask for, separated by spaces or lines. It is granted what it asks "

@@ -28,8 +28,9 @@ def read(text: str) -> list[dict[str, Any]]:
     if isinstance(found, dict) and "clients" in found:
         if unknown := sorted(set(found) - {"clients"}):
             raise BadFile(f"Beside clients, the file must hold nothing else, such as {unknown[0][:80]}.")
-        found = found["clients"]
-    entries = [found] if isinstance(found, dict) else found
+        entries = found["clients"]
+    else:
+        entries = [found] if isinstance(found, dict) else found
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadFile("The file must hold one client, a list of clients, or an object with a list clients.")
     if not 0 < len(entries) <= MOST_CLIENTS:
