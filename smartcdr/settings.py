@@ -197,6 +197,9 @@ OAUTH2_PROVIDER_ID_TOKEN_MODEL = "oauth.IDToken"
 ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=3600)
 REFRESH_TOKEN_SECONDS = env.int("REFRESH_TOKEN_SECONDS", default=90 * 86400)
 ACCESS_TOKEN_ALG = env.str("ACCESS_TOKEN_ALG", default="ES256")
+JWKS_SECONDS = env.int("JWKS_SECONDS", default=300)  # how long verifiers may keep our public keys
+SIGNING_KEY_SECONDS = env.int("SIGNING_KEY_SECONDS", default=90 * 86400)  # then another one signs
+SIGNING_KEY_MARGIN_SECONDS = env.int("SIGNING_KEY_MARGIN_SECONDS", default=300)
 OAUTH2_PROVIDER = {
     "OIDC_ENABLED": True,
     "OIDC_ISS_ENDPOINT": SITE_URL,
