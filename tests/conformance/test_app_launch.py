@@ -5,6 +5,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html
 
 import html
 import re
+import secrets
 from typing import Any
 
 import jwt
@@ -54,7 +55,8 @@ def test_a_code_asked_for_with_s256_is_exchanged_for_its_verifier_alone() -> Non
 @pytest.mark.requirement("SMART-15")
 @pytest.mark.parametrize("method", ["plain", None])
 def test_a_challenge_in_the_clear_is_refused(method: str | None) -> None:
-    flow = Flow(make_client()[0], make_user())
+    # As long as a SHA-256 in base64url is, so that nothing but the method is wrong.
+    flow = Flow(make_client()[0], make_user(), verifier=secrets.token_urlsafe(32))
     answer = answer_of(flow.authorize(code_challenge=flow.verifier, code_challenge_method=method))
     assert answer["error"] == "invalid_request"
     assert not Grant.objects.exists()
@@ -153,13 +155,23 @@ def test_the_token_response_is_json_with_a_bearer_token_that_works(clinic: None)
 
 
 @pytest.mark.requirement("SMART-73")
-def test_a_refused_exchange_is_json_that_says_so() -> None:
+@pytest.mark.parametrize(
+    ("changes", "status", "error"),
+    [
+        ({"code": "never given"}, 400, "invalid_grant"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": None}, 400, "invalid_request"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"grant_type": "refresh_token", "refresh_token": "never given"}, 400, "invalid_grant"),
+    ],
+)
+def test_a_refused_exchange_is_json_that_says_so(changes: dict[str, Any], status: int, error: str) -> None:
     flow = Flow(make_client()[0], make_user())
-    response = flow.exchange("never given")
-    assert response.status_code == 400
+    response = flow.exchange(flow.code(), **changes)
+    assert response.status_code == status
     assert response["Content-Type"].startswith("application/json")
     told = response.json()  # type: ignore[attr-defined]
-    assert told["error"] == "invalid_grant"
+    assert told["error"] == error
     assert "access_token" not in told
 
 
