@@ -24,7 +24,7 @@ def at_once(form: dict[str, str], headers: dict[str, str], times: int, directory
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": _database(directory),
+        "DATABASE_URL": shared_database(directory),
     }
     command = [sys.executable, "-m", "tests.oauth.parallel"]
     with ExitStack() as stack:
@@ -75,7 +75,11 @@ def _file(directory: Path) -> Path:
     return directory / "shared.sqlite3"
 
 
-def _database(directory: Path) -> str:
+def shared_database(directory: Path) -> str:
+    """The address of the database for processes of their own: on SQLite a copy of it, made in the directory.
+
+    Call from a test with `django_db(transaction=True)`.
+    """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM INTO %s", [str(_file(directory))])
