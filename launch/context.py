@@ -88,11 +88,11 @@ def claim(launch: LaunchContext, application_id: int, request_id: str) -> bool:
 
 
 def needs_patient(scopes: Iterable[str]) -> bool:
-    """Whether one of the granted scopes can only be honoured with a patient in context.
+    """Whether one of the scopes can only be honoured with a patient in context; an encounter is a patient's.
 
     https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#apps-that-launch-from-the-ehr
     """
-    return any(scope.startswith(("patient/", "launch/patient")) for scope in scopes)
+    return any(scope.startswith(("patient/", "launch/patient", "launch/encounter")) for scope in scopes)
 
 
 def needs_encounter(scopes: Iterable[str]) -> bool:

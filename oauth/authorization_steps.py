@@ -110,10 +110,18 @@ def _patient_step(stored: AuthorizationRequest, user: User) -> Step | None:
     if choice is None or len(choice) > 1:
         return PickPatient()
     if not choice:
-        return Refusal("patient_right", "access_denied", "There is no patient for you.", "a patient", "none")
+        return _without_any_patient(stored)
     stored.launch_context = picked(launch, stored.application, user, stored.pk, choice[0])
     stored.save(update_fields=["launch_context"])
     return None
+
+
+def _without_any_patient(stored: AuthorizationRequest) -> Step | None:
+    """A mere wish for an encounter is dropped; whatever else needs a patient cannot be had."""
+    drop_encounter_scope(stored)
+    if stored.scope and not needs_patient(stored.scope.split()):
+        return None
+    return Refusal("patient_right", "access_denied", "There is no patient for you.", "a patient", "none")
 
 
 def _encounter_step(stored: AuthorizationRequest, user: User) -> Step | None:
@@ -133,6 +141,26 @@ def drop_encounter_scope(stored: AuthorizationRequest) -> None:
     """Go on without an encounter: what is not told is not granted either."""
     stored.scope = " ".join(scope for scope in stored.scope.split() if not needs_encounter([scope]))
     stored.save(update_fields=["scope"])
+
+
+def works_without_patient(stored: AuthorizationRequest) -> bool:
+    """Whether the person may go on without a patient: something is asked for that has no need of one.
+
+    https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#apps-that-launch-from-the-ehr
+    (context that is not there may be left out, unless a `patient/` scope is granted)
+    """
+    scopes = stored.scope.split()
+    return bool(_without_context(scopes)) and not any(scope.startswith("patient/") for scope in scopes)
+
+
+def drop_patient_scopes(stored: AuthorizationRequest) -> None:
+    """Go on without a patient, and so without an encounter."""
+    stored.scope = " ".join(_without_context(stored.scope.split()))
+    stored.save(update_fields=["scope"])
+
+
+def _without_context(scopes: list[str]) -> list[str]:
+    return [scope for scope in scopes if not scope.startswith(("launch/patient", "launch/encounter"))]
 
 
 def _consent_step(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step:

@@ -19,7 +19,14 @@ from launch.patients import (
     patient_summary,
     reachable_patients,
 )
-from oauth.authorization_steps import PickEncounter, PickPatient, drop_encounter_scope, next_step
+from oauth.authorization_steps import (
+    PickEncounter,
+    PickPatient,
+    drop_encounter_scope,
+    drop_patient_scopes,
+    next_step,
+    works_without_patient,
+)
 from oauth.models import AuthorizationRequest
 from oauth.refusals import error_page
 from oauth.stored_requests import RefusedError, load
@@ -32,13 +39,19 @@ _LONGEST_WORDS = 100
 @never_cache
 @require_http_methods(["GET", "POST"])
 def pick_patient(request: HttpRequest, request_id: str) -> HttpResponse:
-    """Let the person choose a patient, and write the choice into the stored request's context."""
+    """Let the person choose a patient, and write the choice into the stored request's context.
+
+    Where the app has use of it, they may also go on without one (`without`).
+    """
     try:
         stored = load(request, request_id)
     except RefusedError as error:
         return error_page(request, error.refusal)
     user = request.user
     if not isinstance(user, User) or not isinstance(next_step(request, stored), PickPatient):
+        return redirect("oauth:resume", stored.pk)
+    if request.POST.get("without") and works_without_patient(stored):
+        drop_patient_scopes(stored)
         return redirect("oauth:resume", stored.pk)
     patient = request.POST.get("patient", "")
     if request.method == "POST" and patient_summary(user, patient) is not None:
@@ -88,6 +101,7 @@ def _patient_page(request: HttpRequest, stored: AuthorizationRequest, user: User
     context: dict[str, object] = {
         "app": stored.application,
         "searchable": is_search,
+        "works_without": works_without_patient(stored),
         "words": words,
         "found": found,
         "later": later,
