@@ -305,7 +305,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # oauthlib's debug messages quote refresh tokens, and those of templates all that a page shows, a new secret
-    # too; no LOG_LEVEL may bring them out.
+    # oauthlib's debug messages quote refresh tokens, and those of templates all that a page shows, also a new
+    # secret; no LOG_LEVEL may bring them out.
     "loggers": {"oauthlib": {"level": "WARNING"}, "django.template": {"level": "WARNING"}},
 }
