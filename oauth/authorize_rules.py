@@ -13,6 +13,7 @@ from typing import Protocol
 from oauth.scopes import Scope, parse_scopes, to_text
 
 MAX_LENGTH = 16_384
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 # RFC 7636 §4.2: BASE64URL(SHA256(verifier)) is 43 characters long.
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -224,11 +225,17 @@ def check_launch(asked: Asked) -> Refusal | None:
 
 
 def check_prompt(asked: Asked) -> Refusal | None:
-    """`prompt=none` stands alone, `max_age` is a number of seconds.
+    """`prompt` has known words only, `none` stands alone, `max_age` is a number of seconds.
 
+    A word that is not understood may ask for a page that is not there: it is refused.
     https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+    https://openid.net/specs/openid-connect-prompt-create-1_0.html
     """
     prompt, max_age = asked.one("prompt").split(), asked.one("max_age")
+    if not PROMPTS.issuperset(prompt):
+        expected = ", ".join(sorted(PROMPTS))
+        description = f"prompt may have these words: {expected}."
+        return Refusal("check_prompt", "invalid_request", description, expected, _seen(asked, "prompt"))
     if "none" in prompt and len(prompt) > 1:
         return Refusal(
             "check_prompt",

@@ -26,10 +26,12 @@ def auth_time(request: HttpRequest, user: User) -> datetime:
 def must_sign_in_anew(request: HttpRequest, user: User, stored: AuthorizationRequest) -> bool:
     """Whether `prompt=login` or `max_age` asks for a proof that this session does not have yet.
 
+    So does `select_account`: the page that asks for the password names the account, and lets somebody else
+    sign in instead.
     https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
     """
     proven = auth_time(request, user)
-    if "login" in stored.prompt and proven < stored.created:
+    if {"login", "select_account"}.intersection(stored.prompt) and proven < stored.created:
         return True
     max_age = stored.one("max_age")
     # max_age=0 is the same as prompt=login: proven since the request came is recent enough.
