@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
@@ -119,7 +120,7 @@ def published_jwks() -> dict[str, list[dict[str, Any]]]:
 def ensure_signing_keys() -> list[SigningKey]:
     """Make an active key for each algorithm that has none; returns the new ones. Safe to run in parallel."""
     with transaction.atomic():
-        _lock()
+        lock()
         active = set(SigningKey.objects.filter(status=Status.ACTIVE).values_list("algorithm", flat=True))
         return [new_key(algorithm, Status.ACTIVE) for algorithm in ALGORITHMS if algorithm not in active]
 
@@ -149,7 +150,7 @@ def new_key(algorithm: str, status: str = Status.PUBLISHED) -> SigningKey:
 def activate(key: SigningKey) -> None:
     """Sign with this key from now on. The one before it is retired: it signs no more, and still verifies."""
     with transaction.atomic():
-        _lock()
+        lock()
         now = timezone.now()
         others = SigningKey.objects.filter(algorithm=key.algorithm, status=Status.ACTIVE).exclude(pk=key.pk)
         others.update(status=Status.RETIRED, retired=now)
@@ -157,28 +158,38 @@ def activate(key: SigningKey) -> None:
 
 
 def withdraw(key: SigningKey) -> None:
-    """Take a key out of jwks. Every token that it signed is refused from now on."""
-    SigningKey.objects.filter(pk=key.pk).update(status=Status.WITHDRAWN, retired=timezone.now())
+    """Take a key out of jwks for good, and destroy its private part.
+
+    Every token that it signed is refused from now on (a trigger revokes them: oauth.lasting_ends).
+    """
+    SigningKey.objects.filter(pk=key.pk).update(
+        status=Status.WITHDRAWN,
+        retired=Coalesce("retired", timezone.now()),
+        private_key_encrypted=b"",
+    )
 
 
 def encrypt_anew() -> int:
-    """Encrypt every private key with the first of KEY_ENCRYPTION_KEYS; returns how many there are."""
-    keys = list(SigningKey.objects.all())
+    """Encrypt every private key with the first of KEY_ENCRYPTION_KEYS; returns how many there are.
+
+    Withdrawn keys have no private part any more.
+    """
+    keys = list(SigningKey.objects.exclude(status=Status.WITHDRAWN))
     for key in keys:
         key.private_key_encrypted = _box().rotate(bytes(key.private_key_encrypted))
         key.save(update_fields=["private_key_encrypted"])
     return len(keys)
 
 
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.KEY_ENCRYPTION_KEYS])
-
-
-def _lock() -> None:
+def lock() -> None:
     """Let nobody else change keys until this transaction ends. SQLite's writers exclude each other anyway."""
     if ON_POSTGRESQL:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _box() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.KEY_ENCRYPTION_KEYS])
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""The signing keys: make, activate, withdraw. Private parts are never shown."""
+"""The signing keys: replaced step by step, or at once when one got out. Private parts are never shown."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
-from oauth import signing_keys
+from oauth import key_rotation, signing_keys
 from oauth.models import SigningKey
 
 
@@ -18,20 +19,20 @@ class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         model = SigningKey
         fields = ("algorithm",)
         help_texts = {
-            "algorithm": "ES256 signs access tokens, RS256 id_tokens. The new key is published at once, and "
-            "signs once you activate it: wait an hour, so that resource servers have read the keys anew."
+            "algorithm": "ES256 signs access tokens unless a setting says RS256, and RS256 signs id_tokens. "
+            "The new key is published at once, and signs when the rotation's next step is due."
         }
 
 
 @admin.register(SigningKey)
 class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """To rotate: add a key, wait, activate it. The one before it goes on verifying until it is withdrawn."""
+    """The same steps as `manage.py rotate_signing_key` takes, under the same lock."""
 
     list_display = ("kid", "algorithm", "status", "created", "activated", "retired")
     list_filter = ("status", "algorithm")
     ordering = ("-created",)
     fields = ("kid", "algorithm", "status", "created", "activated", "retired")
-    actions = ("activate", "withdraw")
+    actions = ("rotate", "replace_compromised")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form for a new key; a known one has nothing to type."""
@@ -50,7 +51,7 @@ class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
         return False
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether this member of staff may activate and withdraw."""
+        """Whether this member of staff may replace and withdraw."""
         return request.user.has_perm("oauth.change_signingkey")
 
     def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
@@ -59,22 +60,41 @@ class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
         obj.pk = made.pk
         obj.kid = made.kid
 
-    @admin.action(description="Sign with the selected key from now on", permissions=["act"])
-    def activate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Let one published key sign, and retire the one before it."""
-        keys = list(queryset)
-        if len(keys) != 1 or keys[0].status != SigningKey.Status.PUBLISHED:
-            messages.error(request, "Select one key that is published and does not sign yet.")
-            return
-        signing_keys.activate(keys[0])
-        messages.success(request, f"{keys[0]} signs from now on.")
+    @admin.action(description="Replace: take the next step of the rotation", permissions=["act"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """For the algorithms of the selected keys, however young those are; the waiting times stay."""
+        if "confirmed" not in request.POST:
+            return self._ask(request, queryset, "rotate", "Replace the signing keys of these algorithms?")
+        algorithms = sorted(set(queryset.values_list("algorithm", flat=True)))
+        self._tell(request, key_rotation.rotate(algorithms, begin=True))
+        return None
 
-    @admin.action(description="Withdraw the selected keys: what they signed is refused", permissions=["act"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Take retired or published keys out of use; a signing key must be replaced first."""
-        if queryset.filter(status=SigningKey.Status.ACTIVE).exists():
-            messages.error(request, "A key that signs cannot be withdrawn. Activate another one first.")
-            return
+    @admin.action(
+        description="Withdraw at once as compromised: what they signed is refused", permissions=["act"]
+    )
+    def replace_compromised(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """For the day when a key may be known to others."""
+        if "confirmed" not in request.POST:
+            return self._ask(request, queryset, "replace_compromised", "Withdraw these keys at once?")
         for key in queryset:
-            signing_keys.withdraw(key)
-        messages.success(request, f"{queryset.count()} withdrawn.")
+            self._tell(request, key_rotation.replace_compromised(key))
+        return None
+
+    def _ask(
+        self, request: HttpRequest, queryset: QuerySet[Any], action: str, title: str
+    ) -> TemplateResponse:
+        """The page that says what will happen, and asks whether it should."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "action": action,
+            "keys": [(key, key_rotation.living_tokens(key)) for key in queryset],
+            "minutes_to_sign": key_rotation.until_all_have_seen_it().total_seconds() / 60,
+            "minutes_to_end": key_rotation.until_all_has_run_out().total_seconds() / 60,
+        }
+        return TemplateResponse(request, "admin/oauth/confirm_keys.html", context)
+
+    def _tell(self, request: HttpRequest, said: list[str]) -> None:
+        for words in said:
+            messages.success(request, words)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -12,8 +13,6 @@ from oauth.smart_configuration import (
     openid_configuration,
     smart_configuration,
 )
-
-JWKS_SECONDS = 300
 
 
 def _public_document(
@@ -34,5 +33,5 @@ def _public_document(
 smart = _public_document(smart_configuration, 60)
 openid = _public_document(openid_configuration, 60)
 authorization_server = _public_document(authorization_server_metadata, 60)
-# New keys are published well before they sign, so that an answer may be kept for a while.
-jwks = _public_document(published_jwks, JWKS_SECONDS)
+# New keys are published for longer than that before they sign: oauth/key_rotation.py.
+jwks = _public_document(published_jwks, settings.JWKS_SECONDS)

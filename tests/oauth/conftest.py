@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from tests.oauth.clock import Clock
 from tests.oauth.issuing import make_user
 
 
@@ -12,3 +13,9 @@ def staff(db: None) -> Client:
     client = Client()
     client.force_login(make_user("", username="root", is_staff=True, is_superuser=True))
     return client
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that shows the real time until it is moved."""
+    return Clock(monkeypatch)

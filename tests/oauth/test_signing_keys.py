@@ -67,6 +67,7 @@ def test_private_parts_are_encrypted_at_rest(settings: Any) -> None:
 
 def test_encryption_keys_are_rotated(settings: Any) -> None:
     new_key("ES256", "active")
+    withdraw(new_key("ES256"))
     old, new = settings.KEY_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
     settings.KEY_ENCRYPTION_KEYS = [new, old]
     assert encrypt_anew() == 1
