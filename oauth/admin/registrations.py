@@ -103,7 +103,7 @@ class InitialAccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no
 class ClientRegistrationAdmin(ReadOnlyAdmin):
     """Which clients registered themselves, and by which token. A draft waits for somebody to look at it."""
 
-    list_display = ("application", "client_id", "status", "token", "created", "updated", "whole")
+    list_display = ("application", "status", "token", "created", "updated")
     list_filter = ("application__status", "initial_access_token", "application__application_type")
     list_select_related = ("application", "initial_access_token")
     search_fields = ("application__name", "application__client_id", "application__software_id")
@@ -170,10 +170,17 @@ class ClientRegistrationAdmin(ReadOnlyAdmin):
             "title": "Put live?",
             "opts": self.opts,
             "drafts": [(each, registering.told(each), registering.fingerprint(each)) for each in drafts],
+            "twins": [each.pk for each in drafts if _has_twin(each)],
             "chosen": request.POST.getlist("_selected_action"),
         }
         page = TemplateResponse(request, "admin/oauth/put_live.html", context)
         return never_cache(lambda _: page)(request)
+
+
+def _has_twin(application: Application) -> bool:
+    """Whether another client has the same name, so that people could take one for the other."""
+    others = Application.objects.exclude(pk=application.pk)
+    return others.filter(name__iexact=application.name).exists()
 
 
 def _shown_once(

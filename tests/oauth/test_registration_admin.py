@@ -142,7 +142,7 @@ def test_the_list_says_who_registered_itself_by_which_token_and_finds_the_drafts
     live.put_live()
     Application.objects.create(client_id="by-staff", name="By staff", status="draft")
     everything = staff.get(REGISTRATIONS).content.decode()
-    assert all(text in everything for text in ("Waiting", "Working", "Acme", waiting.client_id))
+    assert all(text in everything for text in ("Waiting", "Working", "Acme", "Draft", "Live"))
     assert "By staff" not in everything
     drafts = staff.get(f"{REGISTRATIONS}?application__status__exact=draft").context["cl"].queryset
     assert [row.application.name for row in drafts] == ["Waiting"]
@@ -176,6 +176,14 @@ def test_the_list_of_all_clients_puts_no_app_live_that_nobody_has_looked_at(staf
     assert (developer.application.status, by_staff.status) == ("draft", "live")
     found = staff.get("/admin/oauth/application/?registration_source__exact=dcr").context["cl"].queryset
     assert list(found) == [developer.application]
+
+
+def test_staff_are_told_of_an_app_that_bears_another_ones_name(staff: Client) -> None:
+    words = "Another client has the same name."
+    developer = registered(client_name="Lab viewer")
+    assert words not in asked(staff, developer).content.decode()
+    Application.objects.create(client_id="lab-viewer", name="Lab Viewer", status="live")
+    assert words in asked(staff, developer).content.decode()
 
 
 def test_what_has_changed_since_staff_looked_does_not_go_live(staff: Client) -> None:
