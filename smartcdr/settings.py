@@ -236,6 +236,8 @@ ACCOUNT_RATE_LIMITS = {
     "register_client_openly": "10/h/ip",
     "change_registration": "60/h/key",
 }
+# What apps that our portal opens are told as `tenant`: an opaque name of the organization.
+LAUNCH_TENANT = env.str("LAUNCH_TENANT", default="")
 LAUNCH_SECONDS = env.int("LAUNCH_SECONDS", default=300)
 AUTHORIZATION_REQUEST_SECONDS = env.int("AUTHORIZATION_REQUEST_SECONDS", default=1800)
 
