@@ -73,7 +73,8 @@ def test_only_what_looks_at_no_cookie_asks_for_no_token() -> None:
 
 
 @pytest.mark.parametrize("path", sorted({path for path, free in addresses() if free} - {"/oauth/authorize"}))
-def test_a_session_is_worth_nothing_where_no_token_is_asked(path: str) -> None:
+def test_a_session_is_worth_nothing_where_no_token_is_asked(path: str, settings: Any) -> None:
+    settings.DYNAMIC_REGISTRATION = True
     answers = []
     for is_signed_in in (True, False):
         browser = Browser()

@@ -103,7 +103,7 @@ PLACES: dict[Callable[[Wallet, str], bool], set[str]] = {
 
 
 @pytest.mark.requirement(f"{BCP}#section-3.12 (one kind of JWT for another)")
-@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9700#section-4.9 (injected access tokens)")
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9700#section-4.6 (injected access tokens)")
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_each_credential_opens_its_own_door_and_no_other(place: Callable[[Wallet, str], bool]) -> None:
     wallet = Wallet()

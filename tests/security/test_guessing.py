@@ -1,0 +1,79 @@
+"""Guessing codes, tokens and ids, and wearing the server out with made-up ones."""
+
+import math
+import string
+from os.path import commonprefix
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from launch.context import make_launch
+from oauth.client_secrets import generate
+from oauth.models import AuthorizationRequest
+from tests.oauth.flow import Flow, make_client, make_user, post_token
+from tests.oauth.services import post
+
+pytestmark = pytest.mark.django_db
+URL_SAFE = set(string.ascii_letters + string.digits + "-_")
+BITS = 128
+TRIES = 20
+
+
+def bits(text: str) -> float:
+    """How many random bits fit into a text of URL-safe characters."""
+    assert set(text) <= URL_SAFE
+    return len(text) * math.log2(62)
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6749#section-10.10 (guessing credentials)")
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6819#section-4.4.1.3 (guessing codes)")
+def test_nothing_that_opens_a_door_can_be_guessed() -> None:
+    app, _ = make_client(consent_policy="remember")
+    person = make_user("Practitioner/d1")
+    drawn: dict[str, list[str]] = {"code": [], "refresh token": [], "launch": [], "request": [], "secret": []}
+    for _ in range(3):
+        flow = Flow(app, person, scope="openid user/*.rs offline_access")
+        drawn["code"].append(flow.code())
+        tokens: Any = flow.exchange(drawn["code"][-1])
+        drawn["refresh token"].append(tokens.json()["refresh_token"])
+        drawn["launch"].append(make_launch(app, person).pk)
+        drawn["secret"].append(generate())
+    drawn["request"] = list(AuthorizationRequest.objects.values_list("pk", flat=True))
+    for kind, texts in drawn.items():
+        assert len(set(texts)) == len(texts) == 3, kind
+        assert all(bits(text) >= BITS for text in texts), kind
+        assert len(commonprefix(texts)) < 4, kind
+
+
+def rows() -> int:
+    return sum(model._default_manager.count() for model in apps.get_models())
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6819#section-4.4.1.12 (made-up codes)")
+def test_made_up_codes_and_tokens_leave_nothing_behind() -> None:
+    app, _ = make_client()
+    before = rows()
+    for number in range(TRIES):
+        made_up = f"{number:043d}"
+        code = {"grant_type": "authorization_code", "code": made_up, "code_verifier": made_up}
+        shared = {"client_id": app.client_id, "redirect_uri": "https://app.example.org/callback"}
+        assert post_token({**code, **shared}).status_code == 400
+        assert post_token({"grant_type": "refresh_token", "refresh_token": made_up}).status_code == 401
+        assert post("/oauth/revoke", {"token": made_up, "client_id": app.client_id}).status_code == 200
+    assert rows() == before
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6819#section-4.4.1.11 (exhausting resources)")
+def test_requests_for_unknown_apps_or_addresses_leave_nothing_behind() -> None:
+    app, _ = make_client()
+    before = rows()
+    flow = Flow(app, None)
+    for number in range(TRIES):
+        unknown = flow.parameters(client_id=f"app-{number}")
+        assert flow.browser.get("/oauth/authorize", unknown).status_code == 400
+        elsewhere = flow.parameters(redirect_uri=f"https://evil.example/{number}")
+        assert flow.browser.get("/oauth/authorize", elsewhere).status_code == 400
+        faulty = flow.parameters(aud="https://evil.example/fhir")
+        assert flow.browser.get("/oauth/authorize", faulty).status_code == 302
+    assert rows() == before
