@@ -27,6 +27,8 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
             "application": "acv",
             "clientsecret": "acdv",
             "fetchedkeyset": "cv",
+            "initialaccesstoken": "acv",
+            "clientregistration": "v",
             "scope": "v",
             "consent": "cv",
             "accesstoken": "cv",
