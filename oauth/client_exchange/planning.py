@@ -132,7 +132,7 @@ def _entry(
     if not client_id:
         planned.faults.append("client_id: is missing, or is none that a client can have.")
         return planned
-    if not with_status:
+    if not with_status or (known is not None and _is_unseen(known)):
         _leave_status(found, known)
     before = describe(known) if known else {}
     client = known or Application()
@@ -145,6 +145,11 @@ def _entry(
     planned.secrets = to_add(found, client)
     planned.changes = [*_changes(before, client, found.metadata), *_secret_changes(planned.secrets)]
     return planned
+
+
+def _is_unseen(known: Application) -> bool:
+    """An app that registered itself goes live only where staff see all that it says."""
+    return known.registration_source == Application.RegistrationSource.DCR and known.status == Status.DRAFT
 
 
 def _leave_status(found: Read, known: Application | None) -> None:

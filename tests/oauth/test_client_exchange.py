@@ -461,3 +461,11 @@ def test_an_import_that_suspends_ends_the_tokens_for_good() -> None:
     take(file_of({"client_id": "growth", "status": "suspended"}), with_status=True)
     take(file_of({"client_id": "growth", "status": "live"}), with_status=True)
     assert not alive(AccessToken.objects.filter(pk=issued.row.pk)).exists()
+
+
+def test_a_file_puts_no_app_live_that_registered_itself_and_that_nobody_has_looked_at() -> None:
+    make("dcr", {**GOOD, "status": "draft"})
+    Application.objects.update(registration_source="dcr")
+    found = take(file_of({"client_id": "dcr", "status": "live"}), with_status=True)
+    assert "not taken: status" in notes(found)
+    assert Application.objects.get().status == "draft"

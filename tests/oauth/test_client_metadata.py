@@ -282,3 +282,71 @@ def test_every_fault_is_named_at_once_and_the_client_stays_as_it_was() -> None:
     }
     assert application.name == "Before"
     assert application.redirect_uris == "https://before.example.org/"
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7591#section-2")
+@pytest.mark.parametrize(
+    ("changes", "application_type"),
+    [
+        ({"token_endpoint_auth_method": "client_secret_basic"}, "web"),
+        ({"token_endpoint_auth_method": "client_secret_post"}, "web"),
+        ({"token_endpoint_auth_method": "private_key_jwt", "jwks": SERVICE["jwks"]}, "web"),
+        ({"token_endpoint_auth_method": "none"}, "browser"),
+        ({}, "browser"),
+        ({"application_type": "native"}, "native"),
+    ],
+)
+def test_a_client_that_proves_itself_is_a_web_app_unless_it_says_otherwise(
+    changes: dict[str, Any], application_type: str
+) -> None:
+    plain = {name: GOOD[name] for name in ("client_name", "redirect_uris", "scope")}
+    application = fill(Application(), {**plain, **changes})
+    assert application.application_type == application_type
+    assert application.is_public == (application_type != "web")
+
+
+def test_a_client_that_only_acts_for_itself_is_a_backend_service() -> None:
+    silent = {name: value for name, value in SERVICE.items() if name != "application_type"}
+    assert (
+        fill(Application(), {**silent, "grant_types": ["client_credentials"]}).application_type == "backend"
+    )
+
+
+@pytest.mark.parametrize("name", ["auto_approved_scope", "required_scope"])
+def test_what_is_marked_lies_within_what_may_be_asked_for(name: str) -> None:
+    within = {**GOOD, name: "openid patient/Observation.rs?status=final patient/Patient.r"}
+    assert getattr(fill(Application(), within), name) == within[name]
+    for beyond in ("user/*.rs", "patient/*.cruds", "offline_access"):
+        assert faults_of(**{name: beyond}) == [f"{name}: {beyond} is not within scope."]
+    assert faults_of(**{name: "nonsense"}) == [f"{name}: nonsense is not a scope."]
+
+
+def test_a_lifetime_can_be_given_back_to_the_server() -> None:
+    application = fill(Application(), {**GOOD, "access_token_seconds": 600})
+    assert fill(application, {"access_token_seconds": None}).access_token_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [(299, "access_token_seconds"), (3601, "access_token_seconds"), (299, "refresh_token_seconds")],
+)
+def test_lifetimes_have_their_limits(seconds: int, name: str) -> None:
+    assert faults_of(**{name: seconds})[0].startswith(f"{name}: must be between")
+
+
+def test_a_description_may_have_several_lines_and_nothing_that_cannot_be_seen() -> None:
+    assert fill(Application(), {**GOOD, "description": "One\nTwo"}).description == "One\nTwo"
+    for hidden in ("a\0b", "a\u202eb", "a\x1bb"):
+        assert "description" in faults_of(description=hidden)[0]
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("myapp:/cb", "a domain name in reverse order"),
+        ("http://localhost/cb", "http://127.0.0.1 or http://[::1], not at localhost"),
+    ],
+)
+def test_a_fault_of_a_native_app_says_what_would_do(uri: str, words: str) -> None:
+    [fault] = faults_of(application_type="native", redirect_uris=[uri], allowed_origins=[])
+    assert words in fault

@@ -1,12 +1,13 @@
 """Which web pages may read our answers."""
 
+import base64
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 
 from oauth.models import Application
-from tests.oauth.flow import Flow, make_client, make_user
+from tests.oauth.flow import Flow, basic, make_client, make_user, run_authorization_code
 
 pytestmark = pytest.mark.django_db
 HOME = "https://app.example.org"
@@ -98,3 +99,60 @@ def test_the_page_of_another_client_may_not_read_this_clients_answer() -> None:
 def test_pages_for_people_are_readable_by_no_other_page(path: str) -> None:
     make_client(allowed_origins=HOME)
     assert allowed(Browser().get(path, headers={"Origin": HOME})) == ""
+
+
+@pytest.mark.requirement(
+    "https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html"
+    "#considerations-for-cross-origin-resource-sharing-cors-support"
+)
+@pytest.mark.parametrize(
+    "path", ["/fhir/Patient/p1", "/fhir/Patient?_id=p1", "/fhir/Nonsense", "/oauth/userinfo"]
+)
+def test_with_a_token_only_its_own_clients_pages_may_read_the_answer(path: str) -> None:
+    make_client(allowed_origins="https://other.example.org")
+    client, _ = make_client(allowed_origins=HOME)
+    bearer = run_authorization_code(client, make_user()).bearer
+    for origin, expected in ((HOME, HOME), ("https://other.example.org", ""), ("https://x.example.org", "")):
+        assert allowed(Browser().get(path, headers={**bearer, "Origin": origin})) == expected
+
+
+def test_an_invented_token_opens_no_origin_and_breaks_nothing() -> None:
+    make_client(allowed_origins=HOME)
+    for claims in (
+        '{"client_id": "nobody"}',
+        '{"client_id": 5}',
+        "[]",
+        '{"client_id": "\\u0000"}',
+        "[" * 9000,
+    ):
+        token = ".".join([_part('{"alg": "ES256"}'), _part(claims), "AAAA"])
+        for text in (token, "nonsense", "", "a.b.c", "ü"):
+            headers = {"Authorization": f"Bearer {text}", "Origin": "https://evil.example.org"}
+            response = Browser().get("/fhir/Patient/p1", headers=headers)
+            assert response.status_code == 401
+            assert allowed(response) == ""
+
+
+def _part(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def test_an_origin_counts_no_more_once_it_is_taken_out() -> None:
+    client, _ = make_client(allowed_origins=HOME)
+    headers = {"Origin": HOME, "Access-Control-Request-Method": "POST"}
+    assert allowed(Browser().options("/oauth/token", headers=headers)) == HOME
+    Application.objects.filter(pk=client.pk).update(allowed_origins="")
+    assert allowed(Browser().options("/oauth/token", headers=headers)) == ""
+
+
+def test_the_answer_to_a_wrong_secret_may_be_read_by_registered_pages_and_by_no_other() -> None:
+    client, _ = make_client(confidential=True, allowed_origins=HOME)
+    for origin in (HOME, "https://evil.example.org"):
+        response = Browser().post(
+            "/oauth/token",
+            "grant_type=authorization_code&code=x",
+            content_type="application/x-www-form-urlencoded",
+            headers={"Authorization": basic(client.client_id, "wrong"), "Origin": origin},
+        )
+        assert response.status_code == 401
+        assert allowed(response) == (HOME if origin == HOME else "")
