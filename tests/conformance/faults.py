@@ -1,4 +1,4 @@
-"""What is wrong between the list of requirements and the marks on tests."""
+"""What is wrong between the list of requirements and the marks on tests. Recommendations need no test."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -8,14 +8,14 @@ from tests.conformance.requirements import OPTIONAL, Requirement
 SPARING = ("brands.html#", "conformance.html#capabilities")
 
 
-def faults(demanded: list[Requirement], marks: Mapping[str, Collection[str]]) -> list[str]:
+def faults(listed: list[Requirement], marks: Mapping[str, Collection[str]]) -> list[str]:
     """A line for each fault; none if every requirement has a test or a reason to have none."""
-    unknown = sorted(set(marks) - {one.mark for one in demanded})
-    return [f"{mark} is no requirement of the list" for mark in unknown] + list(_of_each(demanded, marks))
+    unknown = sorted(set(marks) - {one.mark for one in listed})
+    return [f"{mark} is no requirement of the list" for mark in unknown] + list(_of_each(listed, marks))
 
 
-def _of_each(demanded: list[Requirement], marks: Mapping[str, Collection[str]]) -> Iterator[str]:
-    for one in demanded:
+def _of_each(listed: list[Requirement], marks: Mapping[str, Collection[str]]) -> Iterator[str]:
+    for one in filter(lambda one: one.is_demanded, listed):
         if one.needs and (one.needs not in OPTIONAL or not one.anchor.startswith(SPARING)):
             yield f"{one.mark} may not be spared for want of {one.needs}"
         if one.needs and marks.get(one.mark):
@@ -24,11 +24,11 @@ def _of_each(demanded: list[Requirement], marks: Mapping[str, Collection[str]]) 
             yield f"{one.mark} has no test: {one.summary}"
 
 
-def outgrown(demanded: list[Requirement], configuration: Mapping[str, object]) -> list[str]:
+def outgrown(listed: list[Requirement], configuration: Mapping[str, object]) -> list[str]:
     """Marks of requirements that are spared for want of something that the server's smart-configuration
     (parsed) has: a member, or one of its capabilities.
     """
     capabilities = configuration["capabilities"]
     assert isinstance(capabilities, list)
     offered = {*configuration, *capabilities}
-    return [one.mark for one in demanded if one.needs in offered]
+    return [one.mark for one in listed if one.needs in offered]

@@ -17,26 +17,38 @@ Summaries are ours; the specification decides.
 """
 
 
-def page(demanded: list[Requirement], marks: dict[str, list[str]]) -> str:
+TABLE = "| {0} | What it {1} | Proven by |\n|---|---|---|\n"
+
+
+def page(listed: list[Requirement], marks: dict[str, list[str]]) -> str:
     """The whole page; `marks` leads from a requirement's mark to the tests, as path::name."""
+    demanded = [one for one in listed if one.is_demanded]
+    recommended = [one for one in listed if not one.is_demanded]
     proven = [one for one in demanded if marks.get(one.mark)]
     spared = [one for one in demanded if one.needs and one not in proven]
     count = f"{len(demanded)} requirements: {len(proven)} proven by tests, {len(spared)} that do not apply"
     missing = len(demanded) - len(proven) - len(spared)
     count += f", {missing} unproven.\n" if missing else ".\n"
-    return HEAD + count + "".join(_sections(demanded, marks))
+    return HEAD + count + "".join([*_sections(demanded, marks), *_recommendations(recommended, marks)])
 
 
 def _sections(demanded: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
     for name, members in groupby(demanded, key=lambda one: one.page):
         yield f"\n## {PAGES[name]}\n\n[{name}]({SPECIFICATION}{name})\n\n"
-        yield "| Requirement | What it demands | Proven by |\n|---|---|---|\n"
-        for one in members:
-            link = f"[{one.mark}]({SPECIFICATION}{one.anchor})"
-            yield f"| {link} {one.rule} | {one.summary} | {_proof(one, marks.get(one.mark, []))} |\n"
+        yield TABLE.format("Requirement", "demands")
+        yield from (_line(one, marks, "**Unproven**") for one in members)
 
 
-def _proof(one: Requirement, tests: list[str]) -> str:
-    if tests:
-        return "<br>".join(f"[`{test}`](../{test.partition('::')[0]})" for test in tests)
-    return f"Does not apply: {OPTIONAL[one.needs]}" if one.needs else "**Unproven**"
+def _recommendations(recommended: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
+    if recommended:
+        yield "\n## Recommendations\n\nSHOULD and SHOULD NOT, of all pages. A test is not demanded here.\n\n"
+        yield TABLE.format("Recommendation", "recommends")
+        yield from (_line(one, marks, "No test") for one in recommended)
+
+
+def _line(one: Requirement, marks: dict[str, list[str]], without: str) -> str:
+    """A line of a table; `without` stands where neither test nor reason is."""
+    tests = marks.get(one.mark, [])
+    proof = "<br>".join(f"[`{test}`](../{test.partition('::')[0]})" for test in tests)
+    reason = f"Does not apply: {OPTIONAL[one.needs]}" if one.needs else without
+    return f"| [{one.mark}]({SPECIFICATION}{one.anchor}) {one.rule} | {one.summary} | {proof or reason} |\n"

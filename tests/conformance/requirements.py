@@ -1,4 +1,4 @@
-"""The list of what SMART App Launch 2.2.0 demands of a server, from requirements.csv."""
+"""The list of what SMART App Launch 2.2.0 demands of a server and recommends to it, from requirements.csv."""
 
 import csv
 from dataclasses import dataclass
@@ -26,8 +26,10 @@ OPTIONAL = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """A demand: `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is SHALL or
-    SHALL NOT, `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
+    """A demand or a recommendation.
+
+    `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is SHALL, SHALL NOT,
+    SHOULD or SHOULD NOT, `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
     """
 
     mark: str
@@ -37,13 +39,18 @@ class Requirement:
     needs: str
 
     @property
+    def is_demanded(self) -> bool:
+        """Whether it is more than a recommendation."""
+        return self.rule.startswith("SHALL")
+
+    @property
     def page(self) -> str:
         """The file name of the specification's page."""
         return self.anchor.partition("#")[0]
 
 
 def requirements() -> list[Requirement]:
-    """All of them, in the order of the list."""
+    """All of them, in the order of the list: what is recommended stands behind what is demanded."""
     with LIST.open(encoding="utf-8", newline="") as lines:
         return [
             Requirement(f"SMART-{row['id']}", row["anchor"], row["rule"], row["summary"], row["needs"])

@@ -58,6 +58,8 @@ def clinician() -> User:
     return make_user("Practitioner/d1")
 
 
+@pytest.mark.requirement("SMART-126")
+@pytest.mark.requirement("SMART-346")
 @pytest.mark.requirement("SMART-348")
 @pytest.mark.requirement("SMART-349")
 @pytest.mark.requirement("SMART-350")
@@ -120,6 +122,7 @@ def test_an_app_that_opens_by_itself_is_told_the_patient_who_signed_in(clinic: N
     assert found(tokens, "Observation") == {"amy-sugar", "amy-pulse"}
 
 
+@pytest.mark.requirement("SMART-167")
 @pytest.mark.requirement("SMART-350")
 @pytest.mark.requirement("SMART-353")
 @pytest.mark.requirement("SMART-363")
@@ -131,6 +134,7 @@ def test_an_app_that_opens_by_itself_is_told_the_patient_whom_a_clinician_picks(
     assert found(tokens, "Condition") == {"amy-flu"}
 
 
+@pytest.mark.requirement("SMART-167")
 @pytest.mark.requirement("SMART-364")
 def test_an_app_that_opens_by_itself_is_told_the_encounter_that_is_picked(clinic: None) -> None:
     flow = Flow(make_client()[0], make_user("Patient/amy"), scope="launch/encounter patient/Encounter.rs")
@@ -231,6 +235,7 @@ def test_a_scope_of_the_user_level_reaches_what_the_user_may_see(clinic: None) -
     assert found(of_amy("user/Observation.rs"), "Observation") == {"amy-sugar", "amy-pulse"}
 
 
+@pytest.mark.requirement("SMART-127")
 @pytest.mark.requirement("SMART-369")
 def test_a_scope_of_version_1_is_granted_and_works(clinic: None) -> None:
     tokens = of_amy("patient/Observation.read")
@@ -238,6 +243,31 @@ def test_a_scope_of_version_1_is_granted_and_works(clinic: None) -> None:
     assert found(tokens, "Observation") == {"amy-sugar", "amy-pulse"}
     assert ask(tokens, "Observation/amy-sugar").status_code == 200
     assert ask(tokens, "Observation/amy-sugar", "DELETE").status_code == 403
+
+
+@pytest.mark.requirement("SMART-127")
+@pytest.mark.requirement("SMART-128")
+@pytest.mark.parametrize(
+    ("letters", "read", "written"), [("read", 200, 403), ("write", 403, 200), ("*", 200, 200)]
+)
+def test_the_words_of_version_1_mean_what_they_meant(
+    clinic: None, letters: str, read: int, written: int
+) -> None:
+    scope = f"user/Condition.{letters}"
+    tokens = run_authorization_code(make_client()[0], clinician(), scope).tokens
+    assert tokens["scope"] == scope
+    for path in ("Condition", "Condition/amy-flu"):
+        assert ask(tokens, path).status_code == read
+    changed = {"resourceType": "Condition", "id": "amy-flu", "subject": {"reference": "Patient/amy"}}
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    new = {name: value for name, value in changed.items() if name != "id"}
+    kind = "application/fhir+json"
+    created = Browser().post("/fhir/Condition", new, content_type=kind, headers=headers)
+    assert created.status_code == (201 if written == 200 else 403)
+    changed["code"] = {"text": "Cold"}
+    update = Browser().put("/fhir/Condition/amy-flu", changed, content_type=kind, headers=headers)
+    assert update.status_code == written
+    assert ask(tokens, "Condition/amy-flu", "DELETE").status_code == (204 if written == 200 else 403)
 
 
 @pytest.mark.requirement("SMART-370")

@@ -80,6 +80,17 @@ def test_every_endpoint_is_absolute_and_answered() -> None:
             assert Browser().get(parts.path).status_code != 404, name
 
 
+@pytest.mark.requirement("SMART-390")
+@pytest.mark.requirement("SMART-391")
+@pytest.mark.requirement("SMART-392")
+def test_the_document_tells_where_tokens_are_looked_at_and_taken_back() -> None:
+    document = discovered()
+    assert document["response_types_supported"] == ["code"]
+    assert document["introspection_endpoint"] == f"{SITE}/oauth/introspect"
+    assert document["revocation_endpoint"] == f"{SITE}/oauth/revoke"
+    assert document["management_endpoint"] == f"{SITE}/oauth/manage"
+
+
 @pytest.mark.requirement("SMART-384")
 def test_the_grant_types_are_those_of_launches_and_of_backend_services() -> None:
     assert {"authorization_code", "client_credentials"} <= set(discovered()["grant_types_supported"])

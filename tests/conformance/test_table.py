@@ -39,19 +39,27 @@ def test_nothing_is_spared_that_the_server_offers(client: Client) -> None:
 
 
 def test_the_list_is_that_of_the_specification() -> None:
-    demanded = requirements()
-    assert len({one.mark for one in demanded}) == len(demanded) == 172
-    assert [one.rule for one in demanded].count("SHALL NOT") == 5
-    assert {one.rule for one in demanded} == {"SHALL", "SHALL NOT"}
-    assert {one.page for one in demanded} == set(PAGES)
-    assert {one.needs for one in demanded if one.needs} == set(OPTIONAL)
-    assert all(one.summary and "|" not in one.summary for one in demanded)
+    listed = requirements()
+    assert len({one.mark for one in listed}) == len(listed)
+    rules = ("SHALL", "SHALL NOT", "SHOULD", "SHOULD NOT")
+    assert [[one.rule for one in listed].count(rule) for rule in rules] == [167, 5, 45, 3]
+    assert {one.page for one in listed if one.is_demanded} == set(PAGES)
+    assert {one.needs for one in listed if one.needs} == set(OPTIONAL)
+    assert all(one.summary and "|" not in one.summary for one in listed)
 
 
 def test_a_requirement_without_a_test_is_a_fault() -> None:
     assert faults([PROVEN, SPARED], TESTS) == []
     assert faults([PROVEN], {}) == ["SMART-1 has no test: Something works"]
     assert faults([PROVEN], {"SMART-1": []}) == ["SMART-1 has no test: Something works"]
+
+
+def test_a_recommendation_needs_no_test() -> None:
+    advice = dataclasses.replace(PROVEN, mark="SMART-5", rule="SHOULD")
+    assert faults([PROVEN, advice], TESTS) == []
+    text = page([PROVEN, advice], TESTS)
+    assert "1 requirements: 1 proven by tests" in text
+    assert "SHOULD | Something works | No test |" in text.partition("## Recommendations")[2]
 
 
 def test_a_mark_of_an_unknown_number_is_a_fault() -> None:
