@@ -23,13 +23,13 @@ TABLE = "| {0} | What it {1} | Proven by |\n|---|---|---|\n"
 def page(listed: list[Requirement], marks: dict[str, list[str]]) -> str:
     """The whole page; `marks` leads from a requirement's mark to the tests, as path::name."""
     demanded = [one for one in listed if one.is_demanded]
-    recommended = [one for one in listed if not one.is_demanded]
+    others = [one for one in listed if not one.is_demanded]
     proven = [one for one in demanded if marks.get(one.mark)]
     spared = [one for one in demanded if one.needs and one not in proven]
     count = f"{len(demanded)} requirements: {len(proven)} proven by tests, {len(spared)} that do not apply"
     missing = len(demanded) - len(proven) - len(spared)
     count += f", {missing} unproven.\n" if missing else ".\n"
-    return HEAD + count + "".join([*_sections(demanded, marks), *_recommendations(recommended, marks)])
+    return HEAD + count + "".join([*_sections(demanded, marks), *_recommendations(others, marks)])
 
 
 def _sections(demanded: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
@@ -39,11 +39,11 @@ def _sections(demanded: list[Requirement], marks: dict[str, list[str]]) -> Itera
         yield from (_line(one, marks, "**Unproven**") for one in members)
 
 
-def _recommendations(recommended: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
-    if recommended:
-        yield "\n## Recommendations\n\nSHOULD and SHOULD NOT, of all pages. A test is not demanded here.\n\n"
-        yield TABLE.format("Recommendation", "recommends")
-        yield from (_line(one, marks, "No test") for one in recommended)
+def _recommendations(others: list[Requirement], marks: dict[str, list[str]]) -> Iterator[str]:
+    if others:
+        yield "\n## Recommendations and options\n\nSHOULD and MAY, of all pages. None needs a test.\n\n"
+        yield TABLE.format("Recommendation", "recommends or allows")
+        yield from (_line(one, marks, "No test") for one in others)
 
 
 def _line(one: Requirement, marks: dict[str, list[str]], without: str) -> str:

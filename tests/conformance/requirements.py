@@ -1,4 +1,4 @@
-"""The list of what SMART App Launch 2.2.0 demands of a server and recommends to it, from requirements.csv."""
+"""What SMART App Launch 2.2.0 demands of a server, recommends and allows: the lines of requirements.csv."""
 
 import csv
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ OPTIONAL = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """A demand or a recommendation.
+    """A demand, a recommendation or an option.
 
-    `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is SHALL, SHALL NOT,
-    SHOULD or SHOULD NOT, `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
+    `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is SHALL, SHALL NOT, SHOULD
+    and so on, `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
     """
 
     mark: str
@@ -40,7 +40,7 @@ class Requirement:
 
     @property
     def is_demanded(self) -> bool:
-        """Whether it is more than a recommendation."""
+        """Whether it is a SHALL or a SHALL NOT."""
         return self.rule.startswith("SHALL")
 
     @property
@@ -50,7 +50,7 @@ class Requirement:
 
 
 def requirements() -> list[Requirement]:
-    """All of them, in the order of the list: what is recommended stands behind what is demanded."""
+    """All of them, in the order of the list: the demands come first."""
     with LIST.open(encoding="utf-8", newline="") as lines:
         return [
             Requirement(f"SMART-{row['id']}", row["anchor"], row["rule"], row["summary"], row["needs"])
