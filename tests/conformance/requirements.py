@@ -28,8 +28,8 @@ OPTIONAL = {
 class Requirement:
     """A demand, a recommendation or an option.
 
-    `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is SHALL, SHALL NOT, SHOULD
-    and so on, `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
+    `mark` is what a test's mark says, `anchor` is relative to SPECIFICATION, `rule` is a word such as SHALL,
+    `summary` says it in our words, `needs` is a key of OPTIONAL or empty.
     """
 
     mark: str

@@ -52,6 +52,7 @@ def test_what_a_client_may_access_was_settled_before_it_asks() -> None:
     assert make_service("system/Patient.rs", status="draft").ask_token("system/Patient.rs").status_code == 401
 
 
+@pytest.mark.requirement("SMART-260")
 @pytest.mark.requirement("SMART-241")
 def test_the_scopes_asked_limit_the_token_beyond_the_registration(service: Service) -> None:
     write_records()
@@ -133,6 +134,7 @@ def test_nothing_is_granted_that_was_not_approved_beforehand(
         assert set(answer.json()["scope"].split()) == granted
 
 
+@pytest.mark.requirement("SMART-252")
 @pytest.mark.requirement("SMART-251")
 @pytest.mark.parametrize(
     ("changes", "status", "error"),
@@ -188,6 +190,8 @@ def test_the_scope_of_the_answer_is_what_was_granted_and_not_what_was_asked(serv
     assert told["scope"] == "system/Patient.rs"
 
 
+@pytest.mark.requirement("SMART-248")
+@pytest.mark.requirement("SMART-262")
 @pytest.mark.requirement("SMART-261")
 def test_no_registration_makes_a_services_token_live_longer() -> None:
     service = make_service(access_token_seconds=3600, refresh_token_seconds=86_400)
@@ -210,6 +214,7 @@ def test_a_token_is_validated_at_every_request_and_its_end_counts(service: Servi
     assert 'error="invalid_token"' in expired["WWW-Authenticate"]
 
 
+@pytest.mark.requirement("SMART-243")
 @pytest.mark.requirement("SMART-266")
 def test_only_what_the_tokens_scope_covers_is_answered(service: Service) -> None:
     write_records()

@@ -53,6 +53,7 @@ def register(tmp_path: Path) -> Register:
     return by_file
 
 
+@pytest.mark.requirement("SMART-326")
 @pytest.mark.requirement("SMART-296")
 @pytest.mark.requirement("SMART-339")
 def test_keys_are_registered_by_their_address_and_fetched_by_get(
@@ -67,6 +68,7 @@ def test_keys_are_registered_by_their_address_and_fetched_by_get(
         assert host.seen == ["/jwks.json"]  # of GET requests: the host answers no others
 
 
+@pytest.mark.requirement("SMART-326")
 @pytest.mark.requirement("SMART-297")
 @pytest.mark.requirement("SMART-310")
 @pytest.mark.parametrize("alg", sorted(KEYS))

@@ -60,6 +60,8 @@ def told_of(app: tuple[Application, str], token: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.requirement("SMART-99")
+@pytest.mark.requirement("SMART-269")
 @pytest.mark.requirement("SMART-271")
 @pytest.mark.requirement("SMART-272")
 def test_a_token_is_active_until_it_ends_and_then_nothing_else_is_said(
@@ -120,6 +122,7 @@ def test_every_context_parameter_of_the_token_response_is_told(
         assert {name: told[name] for name in TOLD} == came
 
 
+@pytest.mark.requirement("SMART-280")
 @pytest.mark.requirement("SMART-278")
 @pytest.mark.requirement("SMART-279")
 def test_iss_and_sub_are_those_of_the_id_token(app: tuple[Application, str], issued: Result) -> None:

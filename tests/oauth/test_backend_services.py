@@ -30,6 +30,9 @@ def refusal(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]
 
 
+@pytest.mark.requirement("SMART-248")
+@pytest.mark.requirement("SMART-257")
+@pytest.mark.requirement("SMART-262")
 @pytest.mark.requirement(f"{BACKEND}#issue-access-token")
 def test_the_answer_has_what_smart_names_and_no_refresh_token(service: Service) -> None:
     answer = service.ask_token("system/Patient.rs system/Observation.rs?category=laboratory")

@@ -130,6 +130,7 @@ def test_no_answer_of_the_token_endpoint_may_be_stored() -> None:
         assert answer["Content-Type"].startswith("application/json")
 
 
+@pytest.mark.requirement("SMART-91")
 @pytest.mark.requirement("SMART-88")
 @pytest.mark.parametrize(
     ("asked", "lifetime"), [(None, settings.ACCESS_TOKEN_SECONDS), (600, 600), (10, 300), (86_400, 3600)]
@@ -254,6 +255,8 @@ def test_parameters_cannot_pose_as_our_own_findings(name: str) -> None:
 # --- what a code rests on ---------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("SMART-55")
+@pytest.mark.requirement("SMART-58")
 def test_a_code_lives_a_minute() -> None:
     client, _ = make_client()
     flow = Flow(client, make_user())
