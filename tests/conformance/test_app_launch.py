@@ -183,6 +183,8 @@ def test_a_refused_exchange_is_json_that_says_so(changes: dict[str, Any], status
     assert "access_token" not in told
 
 
+@pytest.mark.requirement("SMART-79")
+@pytest.mark.requirement("SMART-145")
 @pytest.mark.requirement("SMART-78")
 def test_the_token_response_names_the_scope_granted_where_it_is_less_than_was_asked_for() -> None:
     client, _ = make_client(scope="openid patient/Observation.rs patient/Condition.rs")
@@ -192,6 +194,7 @@ def test_the_token_response_names_the_scope_granted_where_it_is_less_than_was_as
     assert claims(tokens["access_token"])["scope"] == tokens["scope"]
 
 
+@pytest.mark.requirement("SMART-92")
 @pytest.mark.requirement("SMART-76")
 @pytest.mark.requirement("SMART-88")
 @pytest.mark.parametrize("seconds", [300, 900])
@@ -202,6 +205,8 @@ def test_how_long_a_token_lives_is_the_servers_to_say(seconds: int) -> None:
     assert tokens["expires_in"] == said["exp"] - said["iat"] == seconds
 
 
+@pytest.mark.requirement("SMART-81")
+@pytest.mark.requirement("SMART-102")
 @pytest.mark.requirement("SMART-89")
 def test_a_refresh_token_is_given_where_person_and_registration_allow_it_and_not_else() -> None:
     def given(untick: tuple[str, ...] = (), **registered: Any) -> bool:
@@ -274,6 +279,7 @@ def test_a_refresh_token_is_of_no_use_to_another_client(confidential: bool) -> N
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
 
 
+@pytest.mark.requirement("SMART-116")
 @pytest.mark.requirement("SMART-104")
 def test_a_refresh_gives_the_first_tokens_claims_or_fewer(clinic: None) -> None:
     first = run_authorization_code(make_client()[0], make_user("Patient/amy"), LASTING)

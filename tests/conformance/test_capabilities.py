@@ -184,6 +184,8 @@ def test_a_confidential_client_proves_itself_by_its_key(clinic: None, alg: str) 
     assert ask(tokens, "Patient/amy").status_code == 200
 
 
+@pytest.mark.requirement("SMART-80")
+@pytest.mark.requirement("SMART-203")
 @pytest.mark.requirement("SMART-358")
 def test_an_app_learns_who_signed_in_by_openid_connect(clinic: None) -> None:
     app, _ = make_client()

@@ -22,6 +22,7 @@ def discovered() -> dict[str, Any]:
     return document
 
 
+@pytest.mark.requirement("SMART-376")
 @pytest.mark.requirement("SMART-30")
 @pytest.mark.requirement("SMART-372")
 @pytest.mark.requirement("SMART-374")
