@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from accounts.models import Proxy, User
 from smartcdr.demo.elements import Json
@@ -18,7 +20,10 @@ PASSWORD: Final = "meadowbrook-demo"  # noqa: S105
 
 @dataclass(frozen=True)
 class Account:
-    """One of the demonstration's accounts; `note` says in a few words what it is good for."""
+    """One of the demonstration's accounts; `note` says in a few words what it is good for.
+
+    `ending_proxies` are those of the `proxies` that end a year from now.
+    """
 
     username: str
     name: str
@@ -26,6 +31,7 @@ class Account:
     note: str
     fhir_user: str = ""
     proxies: tuple[str, ...] = ()
+    ending_proxies: tuple[str, ...] = ()
     group: str = ""
 
     def entry(self) -> Json:
@@ -39,7 +45,10 @@ class Account:
 
 
 def _related() -> tuple[Account, ...]:
-    notes = ("mother of Mia and Paul, may act for both", "son of Thomas Okafor, may act for him")
+    notes = (
+        "mother of Mia and Paul, may act for both, for Paul for one more year",
+        "son of Thomas Okafor, may act for him",
+    )
     return tuple(
         Account(
             one.slug.replace("-", "."),
@@ -48,6 +57,7 @@ def _related() -> tuple[Account, ...]:
             note,
             f"RelatedPerson/{one.identity}",
             tuple(f"patient-{slug}" for slug in one.patients),
+            tuple(f"patient-{slug}" for slug in one.patients[1:]),
         )
         for one, note in zip(RELATIVES, notes, strict=True)
     )
@@ -97,4 +107,11 @@ def _keep(account: Account) -> None:
     user.save()
     user.groups.set([Group.objects.get(name=account.group)] if account.group else [])
     for patient in account.proxies:
-        Proxy.objects.update_or_create(user=user, patient=patient, defaults={"active": True, "ends": None})
+        ends = _in_a_year() if patient in account.ending_proxies else None
+        Proxy.objects.update_or_create(user=user, patient=patient, defaults={"active": True, "ends": ends})
+
+
+def _in_a_year() -> datetime:
+    """A midnight, so that the demonstration may be begun anew without a change on most days."""
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=365)

@@ -1,5 +1,5 @@
-"""The demonstration's registered apps: the Lab Viewer, which is public, one that keeps a secret, and a
-service without people that signs with a key.
+"""The demonstration's registered apps: the Lab Viewer, which is public, one that keeps a secret, a service
+without people that signs with a key, and an external EHR that opens the Lab Viewer for people.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from django.conf import settings
 from oauth.client_metadata import fill
 from oauth.client_secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
+from oauth.own_scopes import launch_context_scope
 from smartcdr.demo.elements import Json
 from smartcdr.demo.service_key import ALGORITHM, KID, keep_key
 
 LAB_VIEWER: Final = "lab-viewer"
 GROWTH_REPORT: Final = "growth-report"
 NIGHTLY_EXPORT: Final = "nightly-export"
+WARD_SYSTEM: Final = "ward-system"
 
 EHR_SCOPE: Final = "launch openid fhirUser offline_access patient/Patient.rs patient/Observation.rs"
 STANDALONE_SCOPE: Final = EHR_SCOPE.replace("launch ", "launch/patient ")
@@ -41,14 +43,16 @@ def viewer_config(port: int) -> Json:
     }
 
 
-def keep_clients(port: int, known_secrets: dict[str, str], key_file: Path) -> list[Json]:
+def keep_clients(port: int, known_secrets: dict[str, str], directory: Path) -> list[Json]:
     """Register the apps, or put them back to what they were, and return them as demo.json lists them.
 
     `known_secrets` are those of the last run by client_id: one that still opens the door stays in use.
-    `key_file` is where the service's private key lies, or will lie.
+    `directory` is where the services' private keys lie, or will lie.
     """
-    apps = [_entry(_keep(metadata), known_secrets) for metadata in (_lab_viewer(port), _growth_report(port))]
-    return [*apps, _service_entry(_keep(_nightly_export(keep_key(key_file))), key_file)]
+    viewer, report = _keep(_lab_viewer(port)), _keep(_growth_report(port))
+    services = [_keep_service(metadata, directory) for metadata in (_nightly_export(), _ward_system())]
+    Application.objects.get(client_id=WARD_SYSTEM).may_launch.set([viewer])
+    return [_entry(viewer, known_secrets), _entry(report, known_secrets), *services]
 
 
 def _lab_viewer(port: int) -> Json:
@@ -85,7 +89,7 @@ def _growth_report(port: int) -> Json:
     }
 
 
-def _nightly_export(public_key: Json) -> Json:
+def _nightly_export() -> Json:
     return {
         "client_id": NIGHTLY_EXPORT,
         "client_name": "Nightly Export",
@@ -93,8 +97,20 @@ def _nightly_export(public_key: Json) -> Json:
         "publisher": "Meadowbrook Clinic",
         "application_type": "backend",
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": {"keys": [public_key]},
         "scope": "system/*.rs",
+        "status": "live",
+    }
+
+
+def _ward_system() -> Json:
+    return {
+        "client_id": WARD_SYSTEM,
+        "client_name": "Ward System",
+        "description": "An external EHR: it opens the Lab Viewer for the patient on its own screen.",
+        "publisher": "Meadowbrook Clinic",
+        "application_type": "backend",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "scope": launch_context_scope().text,
         "status": "live",
     }
 
@@ -118,7 +134,9 @@ def _entry(application: Application, known_secrets: dict[str, str]) -> Json:
     return found | {"scope": application.scope}
 
 
-def _service_entry(application: Application, key_file: Path) -> Json:
+def _keep_service(metadata: Json, directory: Path) -> Json:
+    key_file = directory / f"demo-{metadata['client_id']}.pem"
+    application = _keep(metadata | {"jwks": {"keys": [keep_key(key_file)]}})
     return {
         "name": application.name,
         "client_id": application.client_id,

@@ -1,4 +1,4 @@
-"""The key pair of the demonstration's backend service: made when it is first needed, and never published."""
+"""The key pairs of the demonstration's backend services: made when first needed, and never published."""
 
 from __future__ import annotations
 

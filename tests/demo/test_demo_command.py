@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Proxy, User
@@ -58,7 +60,7 @@ def test_demo_json_has_two_users_of_each_kind_and_every_client(tmp_path: Path) -
     roles = [one["role"] for one in found["users"]]
     assert sorted(roles) == sorted(["patient", "related", "clinician", "staff"] * 2)
     assert all(one.keys() == {"username", "password", "role", "fhir_user"} for one in found["users"])
-    viewer, report, service = found["clients"]
+    viewer, report, service, ward = found["clients"]
     assert viewer == {
         "name": "Lab Viewer",
         "client_id": "lab-viewer",
@@ -77,6 +79,17 @@ def test_demo_json_has_two_users_of_each_kind_and_every_client(tmp_path: Path) -
         "redirect_uris": [],
         "scope": "system/*.rs",
     }
+    assert ward == {
+        "name": "Ward System",
+        "client_id": "ward-system",
+        "private_key_file": str(tmp_path / "demo-ward-system.pem"),
+        "kid": "demonstration",
+        "alg": "ES384",
+        "redirect_uris": [],
+        "scope": "http://localhost:8000/scopes/launch-context",
+    }
+    [launched] = Application.objects.get(client_id="ward-system").may_launch.all()
+    assert launched.client_id == "lab-viewer"
     assert SigningKey.objects.filter(status=SigningKey.Status.ACTIVE).count() == 2
 
 
@@ -106,7 +119,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     assert list(Resource.objects.order_by("id").values_list("id", "version", "last_updated")) == before
     assert ResourceVersion.objects.count() == 0
     assert dict(User.objects.values_list("username", "password")) == passwords
-    assert Application.objects.count() == 3
+    assert Application.objects.count() == 4
     assert ClientSecret.objects.count() == 1
     assert "resources are there already" in said
 
@@ -133,6 +146,10 @@ def test_a_mother_may_act_for_both_of_her_children_and_an_ended_proxy_is_put_bac
     prepare(tmp_path / "demo.json")
     patients = set(mother.proxies.in_force().values_list("patient", flat=True))
     assert patients == {"patient-mia-hartmann", "patient-paul-hartmann"}
+    ends = dict(mother.proxies.values_list("patient", "ends"))
+    assert ends["patient-mia-hartmann"] is None
+    in_a_year = timezone.now() + timedelta(days=365)
+    assert in_a_year - timedelta(days=1) < ends["patient-paul-hartmann"] <= in_a_year
 
 
 def test_every_account_names_a_resource_that_is_in_the_data() -> None:

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         self.stdout.write(f"  {load()}")
         keep_accounts()
-        clients = keep_clients(port, known_secrets(file), file.with_name("demo-nightly-export.pem"))
+        clients = keep_clients(port, known_secrets(file), file.parent)
         write(file, clients)
         return clients
 
