@@ -56,14 +56,19 @@ class LaunchContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
         "user",
         "patient",
         "encounter",
-        "created_by",
+        "maker",
         "claimed_at",
         "expires",
         "more_context",
     )
     list_display_links = None
-    list_filter = (StateFilter, ("application", admin.RelatedOnlyFieldListFilter), "created")
-    list_select_related = ("application", "user", "created_by")
+    list_filter = (
+        StateFilter,
+        ("application", admin.RelatedOnlyFieldListFilter),
+        ("made_by", admin.RelatedOnlyFieldListFilter),
+        "created",
+    )
+    list_select_related = ("application", "user", "created_by", "made_by")
     search_fields = ("user__username", "patient", "encounter", "application__name", "application__client_id")
     search_help_text = "User name, patient id, encounter id, app name or client id"
     date_hierarchy = "created"
@@ -76,6 +81,13 @@ class LaunchContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
         if context.claimed_by:
             return "Claimed"
         return "Waiting" if context.expires > timezone.now() else "Expired"
+
+    @admin.display(description="made by")
+    def maker(self, context: LaunchContext) -> str:
+        """The external EHR, or the person."""
+        if context.made_by is not None:
+            return f"{context.made_by} (external EHR)"
+        return str(context.created_by) if context.created_by else "a client that was deleted"
 
     @admin.display(description="further context")
     def more_context(self, context: LaunchContext) -> str:
@@ -93,7 +105,7 @@ class LaunchContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
         ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Launches are made by the portal and by pickers."""
+        """Launches are made by the portal, by pickers and by external EHRs."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: LaunchContext | None = None) -> bool:

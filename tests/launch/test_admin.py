@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from launch.context import make_launch
 from launch.models import LaunchContext
+from tests.launch.conftest import make_app
 
 LIST = "/admin/launch/launchcontext/"
 
@@ -64,3 +65,17 @@ def test_the_list_needs_its_permission(client: Client, launches: list[LaunchCont
     assert client.get(LIST).status_code == 403
     guard.user_permissions.add(Permission.objects.get(codename="view_launchcontext"))
     assert client.get(LIST).status_code == 200
+
+
+def test_the_list_says_who_made_a_launch_and_can_be_narrowed_to_an_external_ehr(
+    client: Client, staff: User, launches: list[LaunchContext], app: Any, clinician: User
+) -> None:
+    ehr = make_app("Ward System", launch_url="")
+    make_launch(app, clinician, made_by=ehr, patient="is-of-the-ward")
+    LaunchContext.objects.filter(pk=launches[0].pk).update(created_by=None)
+    client.force_login(staff)
+    page = client.get(LIST).content.decode()
+    assert "Ward System (external EHR)" in page
+    assert "a client that was deleted" in page
+    narrowed = client.get(LIST, {"made_by__id__exact": ehr.pk})
+    assert [launch.patient for launch in narrowed.context["cl"].result_list] == ["is-of-the-ward"]
