@@ -19,11 +19,12 @@ from launch.rights import Rights, rights_of
 from oauth.effective_access import rules
 from oauth.narrowing import READING
 from oauth.scopes import WILDCARD, ResourceScope, Scope
+from oauth.us_core_categories import category_of
 
 MOST = 1_000
 """Counting ends here, so that a long record costs no more than a short one."""
-MOST_QUESTIONS = 150
-"""For so many types and queries numbers are shown; an app that asks for more gets no numbers for the rest."""
+MOST_QUERIES = 5
+"""For so many queries of an app's own numbers are shown. What finds nothing looks at all of a long record."""
 
 # A Binary is found by what it is attached to, which is counted already.
 _COUNTED = tuple(
@@ -42,9 +43,10 @@ def numbers(user: User, patient: str, scopes: Iterable[Scope]) -> dict[Scope, in
     rights, is_clinician = rights_of(user), user.fhir_user_type == "Practitioner"
     about_few = (scope for scope in scopes if not (is_clinician and _is_for_everybody(scope)))
     asked = {scope: found for scope in about_few if (found := _questions(scope, rights, patient))}
-    wanted = list(dict.fromkeys(question for found in asked.values() for question in found))[:MOST_QUESTIONS]
+    wanted = list(dict.fromkeys(question for found in asked.values() for question in found))
+    own = [question for question in wanted if not _is_cheap(question)]
     try:
-        counted = _count(wanted)
+        counted = _count([question for question in wanted if question not in own[MOST_QUERIES:]])
     except FhirError:
         return {}
     return {
@@ -58,7 +60,13 @@ def in_words(number: int) -> str:
     """A number of resources as the page says it."""
     if number > MOST:
         return f"more than {MOST:,} records"
-    return {0: "nothing there yet", 1: "1 record"}.get(number, f"{number:,} records")
+    return {0: "none yet", 1: "1 record"}.get(number, f"{number:,} records")
+
+
+def _is_cheap(question: _Question) -> bool:
+    """Whether the question is answered from one place of an index, so that the limit holds down its cost."""
+    _, resource_type, criteria = question
+    return not criteria or category_of(resource_type, criteria) is not None
 
 
 def _is_for_everybody(scope: Scope) -> bool:
