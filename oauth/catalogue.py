@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models.expressions import RawSQL
 
 from fhir.granular import is_understood
 from fhir.rows import fetched
@@ -79,11 +78,6 @@ def enabled_text() -> str:
     """
     [(text,)] = fetched(f"SELECT {_ENABLED_TEXT[connection.vendor]}", ())  # our own words
     return str(text)
-
-
-def enabled_column() -> RawSQL:
-    """`enabled_text` as a column of a query, for those who ask the database something else anyway."""
-    return RawSQL(_ENABLED_TEXT[connection.vendor], ())  # noqa: S611  # our own words
 
 
 def grantable(

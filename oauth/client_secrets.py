@@ -93,3 +93,4 @@ def _note_use(known: ClientSecret) -> None:
     now = timezone.now()
     if known.last_used is None or now - known.last_used > _LAST_USED_PRECISION:
         ClientSecret.objects.filter(pk=known.pk).update(last_used=now)
+        known.last_used = now

@@ -14,11 +14,13 @@ from django.db.models import QuerySet
 from accounts.models import User
 from launch.context import TOLD, members
 from launch.models import LaunchContext
-from oauth import catalogue
+from oauth import standing
+from oauth.catalogue import grantable_of_texts
 from oauth.claims import fhir_user_url
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, instance, value
+from oauth.remembered import OutdatedError, enabled_scopes, stamp_column
 from oauth.scopes import to_text
 from oauth.token_liveness import alive
 
@@ -45,7 +47,7 @@ class _Living(NamedTuple):
     expires: datetime | None
     user: User | None
     context: LaunchContext | None
-    enabled_scopes: str
+    stamp: int
     is_access_token: bool
 
 
@@ -53,8 +55,8 @@ def _query(model: type[AccessToken | RefreshToken]) -> QuerySet[Any, Any]:
     rows = alive(model._default_manager.filter(token_checksum=value("checksum")), NOW)
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
-    enabled = rows.order_by().annotate(enabled_scopes=catalogue.enabled_column())
-    return enabled.values_list(*_OF_TOKEN, *people, *contexts, "enabled_scopes")
+    stamped = rows.order_by().annotate(stamp=stamp_column())
+    return stamped.values_list(*_OF_TOKEN, *people, *contexts, "stamp")
 
 
 _ACCESS = Prepared(partial(_query, AccessToken))
@@ -74,13 +76,15 @@ INACTIVE_WITH_BLANKS: dict[str, Any] = {
 }
 
 
-def introspect(text: str, only_of: Application | None) -> dict[str, Any] | None:
+def introspect(text: str, only_of: Application | None, stamp: int | None = None) -> dict[str, Any] | None:
     """The payload of a living access or refresh token; None if it is dead, unknown, or of another client.
 
-    `only_of` is the client whose tokens the caller may ask about, None for every client's. Times are in
-    seconds since 1970.
+    `only_of` is the client whose tokens the caller may ask about, None for every client's; `stamp` is that
+    under which this is known. Times are in seconds since 1970. Raises OutdatedError if the stamp has changed.
     """
     row = _living(token_checksum(text))
+    if stamp is not None and stamp != (standing.current() if row is None else row.stamp):
+        raise OutdatedError
     if row is None or (only_of is not None and row.application_id != only_of.pk):
         return None
     return _payload(row)
@@ -109,7 +113,7 @@ def _payload(row: _Living) -> dict[str, Any]:
     payload = {
         **members(row.context),
         "active": True,
-        "scope": to_text(catalogue.grantable_of_texts(row.scope, row.registered, row.enabled_scopes)),
+        "scope": to_text(grantable_of_texts(row.scope, row.registered, enabled_scopes(row.stamp))),
         "client_id": row.client_id,
         "token_type": "Bearer" if row.is_access_token else "refresh_token",
         "iat": int(row.created.timestamp()),

@@ -17,14 +17,13 @@ from django.utils import timezone
 from accounts.models import User
 from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
-from oauth import catalogue
 from oauth.client_authentication import token_checksum
 from oauth.consent_duration import end_of
 from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, insert, instance, value
+from oauth.remembered import OutdatedError, stamp_column
 from oauth.revocation import revoke_all
 from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
-from oauth.signing_keys import active_column
 from oauth.token_liveness import alive
 
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
@@ -34,14 +33,13 @@ _TOGETHER = ("user", "application", "launch_context", "consent")
 
 
 class Shown(NamedTuple):
-    """The record of a refresh token with its person and context, whether it is alive, and the catalogue and
-    the signing keys of this moment.
+    """The record of a refresh token with its person and context, whether it is alive, and the stamp of this
+    moment.
     """
 
     record: RefreshToken
     is_alive: bool
-    enabled_scopes: str
-    active_keys: str | None
+    stamp: int
 
 
 def find_code(code: str, client: Application) -> Grant | None:
@@ -58,14 +56,17 @@ def find_code(code: str, client: Application) -> Grant | None:
     return grant if living.exists() else None
 
 
-def find_refresh_token(token: str, client: Application) -> Shown | None:
+def find_refresh_token(token: str, client: Application, stamp: int | None = None) -> Shown | None:
     """The living refresh token that this client shows; None if there is none.
 
-    A spent one is refused; shown later than GRACE, or by another client, it takes its family with it.
+    A spent one is refused; shown later than GRACE, or by another client, it takes its family with it. Raises
+    OutdatedError if the stamp under which the client is known has changed.
     """
     shown = _refresh_row(token)
     if shown is None:
         return None
+    if stamp is not None and shown.stamp != stamp:
+        raise OutdatedError
     row = shown.record
     if row.revoked is not None:
         if row.application_id != client.pk or timezone.now() - row.revoked > GRACE:
@@ -84,11 +85,7 @@ def _refresh_query() -> QuerySet[RefreshToken, Any]:
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     consents = (f"consent__{name}" for name in _OF_CONSENT)
     newest_first = F("revoked").desc(nulls_first=True)
-    state = {
-        "is_alive": Exists(living),
-        "enabled_scopes": catalogue.enabled_column(),
-        "active_keys": active_column(),
-    }
+    state = {"is_alive": Exists(living), "stamp": stamp_column()}
     found = rows.annotate(**state).order_by(newest_first)
     return found.values_list(*_OF_TOKEN, *people, *contexts, *consents, *state)
 
@@ -127,14 +124,14 @@ def _refresh_row(token: str) -> Shown | None:
         return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
     after_context = after_user + len(_OF_CONTEXT)
-    *row, is_alive, enabled_scopes, active_keys = rows[0]
+    *row, is_alive, stamp = rows[0]
     record = instance(RefreshToken, _OF_TOKEN, row[:after_token])
     if record is None:
         return None
     record.user = instance(User, _OF_USER, row[after_token:after_user])
     record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
     record.consent = instance(Consent, _OF_CONSENT, row[after_context:])
-    return Shown(record, bool(is_alive), enabled_scopes, active_keys)
+    return Shown(record, bool(is_alive), stamp)
 
 
 def redeem_code(grant: Grant, token: dict[str, Any], jti: str, kid: str) -> None:

@@ -89,25 +89,21 @@ def instance(model: type[M], names: tuple[str, ...], row: Sequence[Any]) -> M | 
 
 def insert(model: type[Model], **values: Any) -> int:
     """Write one row and return its id. Fields left out get their default; no signal is sent."""
-    return _insert(model, values, at_leisure=False)
+    names, row = row_to_write(model, values)
+    here = connections[DEFAULT_DB_ALIAS]
+    with here.cursor() as cursor:
+        cursor.execute(_insert_sql(model, names, len(row)), row)
+        return int(cursor.fetchone()[0])
 
 
-def insert_at_leisure(model: type[Model], **values: Any) -> int:
-    """As `insert`, without waiting until PostgreSQL has the row on disk: should the machine fail within a
-    second, it may be missing afterwards. https://www.postgresql.org/docs/current/wal-async-commit.html
-    """
-    return _insert(model, values, at_leisure=True)
-
-
-def _insert(model: type[Model], values: dict[str, Any], at_leisure: bool) -> int:
+def row_to_write(model: type[Model], values: dict[str, Any]) -> tuple[str, list[Any]]:
+    """A model's columns in SQL, and what is to be written to each: the given value, or its default."""
     here = connections[DEFAULT_DB_ALIAS]
     row = []
     for name, field, is_stamp, is_plain in _columns_to_write(model):
         given = values[name] if name in values else timezone.now() if is_stamp else field.get_default()
         row.append(given if given is None or is_plain else field.get_db_prep_save(given, here))
-    with here.cursor() as cursor:
-        cursor.execute(_insert_sql(model, here.vendor, at_leisure), row)
-        return int(cursor.fetchone()[0])
+    return _names(model), row
 
 
 @cache
@@ -131,13 +127,15 @@ def _filled(parameter: Any, known: dict[Any, Any]) -> Any:
 
 
 @cache
-def _insert_sql(model: type[Model], vendor: str, at_leisure: bool) -> str:
+def _names(model: type[Model]) -> str:
+    return ", ".join(
+        connection.ops.quote_name(str(field.column)) for _, field, _, _ in _columns_to_write(model)
+    )
+
+
+@cache
+def _insert_sql(model: type[Model], names: str, count: int) -> str:
     """`INSERT … RETURNING id`, which both databases know."""
     quote = connection.ops.quote_name
-    fields = [field for _, field, _, _ in _columns_to_write(model)]
-    names = ", ".join(quote(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    key = quote(str(model._meta.pk.column))
-    if at_leisure and vendor == "postgresql":
-        key += ", set_config('synchronous_commit', 'off', true)"
-    return f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({marks}) RETURNING {key}"  # noqa: S608  # our own names
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * count)}) RETURNING {key}"  # noqa: S608  # our own names

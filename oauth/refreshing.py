@@ -19,32 +19,35 @@ from oauth.catalogue import grantable_of_texts, is_enforced
 from oauth.claims import Authorization, access_token_claims, id_token_claims
 from oauth.consent_duration import end_of
 from oauth.models import Application, RefreshToken
+from oauth.remembered import active_signers, enabled_scopes
 from oauth.rotation import SpentError
 from oauth.scopes import NamedScope, Scope, implies, parse_scope, to_text
-from oauth.signing_keys import Signer, signer_among, signers_of
+from oauth.signing_keys import Signer, signer_among
 
 GRANT_TYPE = "refresh_token"
 REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
 
 
-def refresh(client: Application, text: str, asked: str) -> dict[str, Any]:
+def refresh(client: Application, text: str, asked: str, stamp: int | None = None) -> dict[str, Any]:
     """The token response for a client that shows the refresh token `text`, after which that one is spent.
 
-    `asked` is the scope that is wanted, "" for the whole that was granted. Raises Refused.
+    `asked` is the scope that is wanted, "" for the whole that was granted; `stamp` is that under which the
+    client is known, None if it was looked up just now. Raises Refused, and OutdatedError if the stamp
+    has changed.
     """
     if not client.may_use_grant(GRANT_TYPE):
         raise Refused(400, "unauthorized_client", "The client is not registered for refresh tokens.")
     if not text:
         raise Refused(400, "invalid_request", "The parameter refresh_token is missing.")
-    shown = issuing.find_refresh_token(text, client)
+    shown = issuing.find_refresh_token(text, client, stamp)
     if shown is None:
         raise _invalid_grant("The refresh token is unknown, expired, used, revoked, or no longer permitted.")
-    still = grantable_of_texts(shown.record.scope, client.scope, shown.enabled_scopes)
+    still = grantable_of_texts(shown.record.scope, client.scope, enabled_scopes(shown.stamp))
     if not _outlasts(shown.record, still):
         raise _invalid_grant("Access without the person is over.")
     scope = _narrowed(asked, still) if asked else to_text(still)
     jti = uuid.uuid4().hex
-    signers = signers_of(shown.active_keys)
+    signers = active_signers(shown.stamp)
     token = _response(client, shown.record, scope, jti, signers)
     try:
         issuing.rotate(shown.record, token, jti, signer_among(signers, settings.ACCESS_TOKEN_ALG).kid)

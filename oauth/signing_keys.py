@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
@@ -38,13 +37,6 @@ _ACTIVE = Prepared(
         SigningKey.objects.filter(status=Status.ACTIVE).order_by("activated").values_list("algorithm", "kid")
     )
 )
-# The same as a part of other statements: algorithm and kid of each, separated by spaces.
-_ACTIVE_TEXT = {
-    "postgresql": "(SELECT string_agg(algorithm || ' ' || kid, ' ' ORDER BY activated)"
-    " FROM oauth_signingkey WHERE status = 'active')",
-    "sqlite": "(SELECT group_concat(algorithm || ' ' || kid, ' ') FROM"
-    " (SELECT algorithm, kid FROM oauth_signingkey WHERE status = 'active' ORDER BY activated))",
-}
 
 
 class NoSigningKeyError(RuntimeError):
@@ -67,20 +59,6 @@ class Signer:
 def signers() -> dict[str, Signer]:
     """The active key of each algorithm, looked up at each call so that a rotation counts at once."""
     return {algorithm: Signer(kid, algorithm, _private_key(kid)) for algorithm, kid in _ACTIVE()}
-
-
-def active_column() -> RawSQL:
-    """The active keys as a column of a query, for those who ask the database something else anyway."""
-    return RawSQL(_ACTIVE_TEXT[connection.vendor], ())  # noqa: S611  # our own words
-
-
-def signers_of(active: str | None) -> dict[str, Signer]:
-    """As `signers`, from the value of an `active_column`."""
-    words = (active or "").split(" ")
-    return {
-        algorithm: Signer(kid, algorithm, _private_key(kid))
-        for algorithm, kid in zip(words[::2], words[1::2], strict=False)
-    }
 
 
 def signer(algorithm: str) -> Signer:

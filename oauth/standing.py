@@ -1,8 +1,9 @@
 """Whether anything that tokens rest on has changed: one number that the database itself renews.
 
-A decision about a token is made from rows of many tables (`oauth.token_liveness`). To ask all of them at
-every request would cost more than the request. Triggers renew the stamp in the same transaction as any such
-change, whoever makes it: a decision made under a stamp stands as long as the stamp does.
+A decision about a token is made from rows of many tables (`oauth.token_liveness`), and so is one about a
+client (`oauth.remembered`). To ask all of them at every request would cost more than the request. Triggers
+renew the stamp in the same transaction as any such change, whoever makes it: a decision made under a stamp
+stands as long as the stamp does.
 """
 
 from typing import Any
@@ -25,18 +26,22 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
         "session_expires",
         "user_id",
     ),
-    "oauth_application": ("scope", "status"),
+    "oauth_application": (),
+    "oauth_clientsecret": ("application_id", "digest", "ends", "starts"),
     "oauth_consent": ("expires", "withdrawn"),
     "oauth_scope": (),
     "oauth_signingkey": (),
 }
-"""The tables that decisions rest on, with the columns whose new value may end a token; without columns, any
+"""The tables that decisions rest on, with the columns whose new value may change one; without columns, any
 change to any row may.
 
 Rows of the others are not deleted as long as a token points at them. Whether the token's own row is there and
 not revoked is asked at every request: tokens are revoked all the time, and one should not be looked up anew
 for the sake of another.
 """
+
+ROWS_COUNT = frozenset({"oauth_clientsecret"})
+"""Those of them with columns in which also a row that is new or deleted changes what is decided."""
 
 CURRENT = "coalesce((SELECT stamp FROM oauth_standing WHERE id = 1), 0)"
 """The stamp in SQL; zero before the first change."""
@@ -75,7 +80,7 @@ def install(using: str, **kwargs: Any) -> None:
         if on_postgresql:
             cursor.execute(_FUNCTION)
         for table, columns in RESTS_ON.items():
-            for event in ["UPDATE"] if columns else _EVENTS:
+            for event in _EVENTS if not columns or table in ROWS_COUNT else ["UPDATE"]:
                 name = f"standing_{table}_{event.lower()}"
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if on_postgresql else ""))
                 cursor.execute(_trigger(name, table, event, columns, on_postgresql=on_postgresql))
@@ -84,6 +89,6 @@ def install(using: str, **kwargs: Any) -> None:
 def _trigger(name: str, table: str, event: str, columns: tuple[str, ...], *, on_postgresql: bool) -> str:
     differs = "IS DISTINCT FROM" if on_postgresql else "IS NOT"
     changed = " OR ".join(f"old.{column} {differs} new.{column}" for column in columns)
-    when = f"WHEN ({changed}) " if changed else ""
+    when = f"WHEN ({changed}) " if changed and event == "UPDATE" else ""
     renew = "EXECUTE FUNCTION oauth_renew_standing()" if on_postgresql else f"BEGIN {_RENEW_ON_SQLITE} END"
     return f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW {when}{renew}"

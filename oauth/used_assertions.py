@@ -29,7 +29,7 @@ def use_up(client: Application, assertion: Assertion) -> bool:
 
     The table's constraint decides, so that of several that arrive together one is the first.
     """
-    _clean_now_and_then()
+    clean_now_and_then()
     expires = connection.ops.adapt_datetimefield_value(assertion.expires)
     return bool(fetched(_INSERT, [client.pk, assertion.jti_digest, expires]))
 
@@ -45,8 +45,8 @@ def clean() -> int:
         return ClientAssertionJti.objects.filter(pk__in=keys).delete()[0] if keys else 0
 
 
-def _clean_now_and_then() -> None:
-    """Once a minute in each process: often enough, as a client can have few assertions in five minutes."""
+def clean_now_and_then() -> None:
+    """Clean once a minute in each process; that is enough, as a client has few assertions in five minutes."""
     global _cleaned
     now = time.monotonic()
     if now - _cleaned < CLEAN_EVERY_SECONDS:

@@ -8,7 +8,8 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from oauth.calling_client import Refused, bearer_may_introspect, calling_client
+from oauth.calling_client import Refused, bearer_may_introspect, calling_client, for_calling_client
+from oauth.client_authentication import Proven, is_by_assertion
 from oauth.introspection import INACTIVE, INACTIVE_WITH_BLANKS, introspect
 from oauth.models import Application
 from oauth.posted_form import BadForm, read_form
@@ -28,11 +29,9 @@ class IntrospectView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Answer about the token in the body to a caller who may ask."""
         try:
-            form = _form(request)
-            only_of = _whose_tokens(request, form)
+            payload = _payload(request, _form(request))
         except Refused as refused:
             return refused.response()
-        payload = introspect(form["token"], only_of)
         status = 200 if payload else self.inactive_status
         told = orjson.dumps(payload or self.inactive)
         response = HttpResponse(told, content_type="application/json", status=status)
@@ -58,16 +57,26 @@ def _form(request: HttpRequest) -> dict[str, str]:
     return form
 
 
-def _whose_tokens(request: HttpRequest, form: dict[str, str]) -> Application | None:
-    """The client whose tokens the caller may ask about; None for every client's. Raises Refused."""
+def _payload(request: HttpRequest, form: dict[str, str]) -> dict[str, Any] | None:
+    """What the caller may know of the token in the form. Raises Refused."""
     header = request.META.get("HTTP_AUTHORIZATION", "")
     if header.lower().startswith("bearer "):
         if bearer_may_introspect(header):
-            return None
+            return introspect(form["token"], None)
         description = "The bearer token does not allow introspection."
         challenge = 'Bearer error="invalid_token", scope="introspection"'
         raise Refused(401, "invalid_token", description, challenge)
-    client = calling_client(request, form)
+    if is_by_assertion(form):
+        return introspect(form["token"], _whose_tokens(calling_client(request, form)))
+
+    def work(proven: Proven) -> dict[str, Any] | None:
+        return introspect(form["token"], _whose_tokens(proven.client), proven.stamp)
+
+    return for_calling_client(request, form, work)
+
+
+def _whose_tokens(client: Application) -> Application | None:
+    """The client whose tokens this caller may ask about; None for every client's. Raises Refused."""
     if client.is_public:
         raise Refused(
             401, "invalid_client", "A public client cannot ask about tokens.", 'Basic realm="oauth"'

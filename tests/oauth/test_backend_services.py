@@ -350,18 +350,9 @@ def test_two_tokens_of_one_service_live_beside_each_other(service: Service) -> N
         assert Api(headers).get("Patient").status_code == 200
 
 
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-def test_only_the_tokens_own_row_is_written_without_waiting_for_the_disk() -> None:
-    service = make_service()
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
+def test_a_token_for_a_service_takes_one_statement(service: Service) -> None:
+    service.bearer()
     with CaptureQueriesContext(connection) as asked:
-        assert service.ask_token().status_code == 200
-    writes = [query["sql"] for query in asked if "INSERT" in query["sql"]]
-    assert ["synchronous_commit" in sql for sql in writes] == [False, True]
-    assert "oauth_clientassertionjti" in writes[0]
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW synchronous_commit")
-        assert cursor.fetchone() == ("on",)
-    assert AccessToken.objects.count() == 1
+        service.bearer()
+    # On SQLite it is three, in a transaction, which is a savepoint here.
+    assert len(asked) == (1 if connection.vendor == "postgresql" else 5)

@@ -14,7 +14,8 @@ from fhir.outcome import Unauthorized
 from launch.models import LaunchContext
 from oauth import standing
 from oauth.authentication import access_for
-from oauth.models import AccessToken, Consent, RefreshToken, Scope, SigningKey
+from oauth.client_secrets import add_secret
+from oauth.models import AccessToken, ClientSecret, Consent, RefreshToken, Scope, SigningKey
 from oauth.token_liveness import alive
 from tests.oauth.issuing import Issued, issue, make_key, make_user
 
@@ -27,7 +28,9 @@ ASKED_AT_EVERY_REQUEST = {"id", "revoked", "token_checksum"}
 def issued() -> Issued:
     user = make_user("RelatedPerson/r")
     Proxy.objects.create(user=user, patient="a")
-    return issue(make_key(), user, scope="patient/*.rs", patient="a")
+    issued = issue(make_key(), user, scope="patient/*.rs", patient="a")
+    add_secret(issued.row.application)
+    return issued
 
 
 def _columns_of_the_predicate() -> set[tuple[str, str]]:
@@ -54,7 +57,11 @@ def _suspend(issued: Issued) -> None:
 
 CHANGES: dict[str, Any] = {
     "a client's status": _suspend,
+    "a client's name": lambda i: type(i.row.application).objects.update(name="Another"),
     "a client's scope": lambda i: type(i.row.application).objects.update(scope="openid"),
+    "a secret that is new": lambda i: add_secret(i.row.application),
+    "a secret's end": lambda _: ClientSecret.objects.update(ends=timezone.now()),
+    "a secret that is deleted": lambda _: ClientSecret.objects.all().delete(),
     "a person's activity": lambda _: User.objects.update(is_active=False),
     "a person's identity": lambda _: User.objects.update(fhir_user="Patient/x"),
     "a person's credentials": lambda _: User.objects.update(credentials_reset_at=timezone.now()),
@@ -88,9 +95,9 @@ def test_what_ends_no_token_leaves_the_stamp(issued: Issued) -> None:
     issue(make_key("published"), issued.row.user, client=issued.row.application, scope="openid")
     # A key that is new is one more; it was made for the token above.
     keys_only = standing.current()
-    issued.row.application.save()
     Consent.objects.create(user=issued.row.user, application=issued.row.application, scope="openid")
     RefreshToken.objects.update(revoked=timezone.now())
+    ClientSecret.objects.update(last_used=timezone.now())
     assert standing.current() == keys_only
     assert keys_only != before
 
