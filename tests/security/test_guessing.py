@@ -2,7 +2,6 @@
 
 import math
 import string
-from os.path import commonprefix
 from typing import Any
 
 import pytest
@@ -43,7 +42,7 @@ def test_nothing_that_opens_a_door_can_be_guessed() -> None:
     for kind, texts in drawn.items():
         assert len(set(texts)) == len(texts) == 3, kind
         assert all(bits(text) >= BITS for text in texts), kind
-        assert len(commonprefix(texts)) < 4, kind
+        assert len({text[:4] for text in texts}) > 1, kind
 
 
 def rows() -> int:
