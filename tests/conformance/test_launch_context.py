@@ -6,12 +6,15 @@ import pytest
 
 from accounts.models import User
 from launch.context import make_launch
+from launch.models import LaunchContext
 from launch.style import style_url
-from oauth.models import Application
+from oauth.models import Application, Scope
 from tests.conformance.records import Api, write_records
-from tests.oauth.flow import Flow, answer_of, make_client, make_user, run_authorization_code
+from tests.oauth.ehr import make_ehr
+from tests.oauth.flow import EVERYTHING, Flow, answer_of, make_client, make_user, run_authorization_code
 
 pytestmark = pytest.mark.django_db
+TOP_LEVEL, POINTS, ROLE = (pytest.mark.requirement(f"SMART-{number}") for number in (177, 178, 188))
 STUDY = {"reference": "ImagingStudy/i1"}
 WHOLE: dict[str, Any] = {
     "patient": "amy",
@@ -123,6 +126,46 @@ def test_fhir_context_is_an_array_of_objects_about_other_types(app: Application,
     assert tokens["fhirContext"] == [STUDY]
     assert (tokens["patient"], tokens["encounter"]) == ("amy", "amy-1")
     assert "fhirContext" not in launched(app, clinician, patient="amy", encounter="amy-1")
+
+
+@pytest.mark.requirement("SMART-177")
+@pytest.mark.requirement("SMART-178")
+@pytest.mark.requirement("SMART-188")
+def test_what_an_ehr_says_as_fhir_context_comes_to_the_app_as_it_is(clinician: User) -> None:
+    said = [
+        STUDY,
+        {"canonical": "https://example.org/Questionnaire/q|1"},
+        {"identifier": {"system": "https://example.org/orders", "value": "7"}, "type": "ServiceRequest"},
+        {"reference": "Patient/ben", "role": "https://example.org/roles/sibling"},
+        {"reference": "Encounter/amy-1", "role": "https://example.org/roles/earlier"},
+    ]
+    Scope.objects.create(pattern="launch/imagingstudy")
+    client, _ = make_client(f"{EVERYTHING} launch/imagingstudy", launch_url="https://app.example.org/launch")
+    launch = make_ehr(client).launch(patient="amy", fhirContext=said)
+    scope = "launch launch/imagingstudy openid"
+    assert run_authorization_code(client, clinician, scope, launch=launch).tokens["fhirContext"] == said
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"reference": "Patient/ben"}, marks=pytest.mark.requirement("SMART-177")),
+        pytest.param(
+            {"reference": "Encounter/amy-1", "role": "launch"}, marks=pytest.mark.requirement("SMART-177")
+        ),
+        pytest.param({"type": "ImagingStudy", "role": "launch"}, marks=pytest.mark.requirement("SMART-178")),
+        pytest.param({**STUDY, "role": "prior"}, marks=pytest.mark.requirement("SMART-188")),
+        pytest.param({**STUDY, "role": "//example.org/prior"}, marks=pytest.mark.requirement("SMART-188")),
+    ],
+)
+def test_a_fhir_context_that_smart_does_not_allow_makes_no_launch(
+    clinician: User, entry: dict[str, Any]
+) -> None:
+    client, _ = make_client(launch_url="https://app.example.org/launch")
+    answer = make_ehr(client).ask(patient="amy", fhirContext=[STUDY, entry])
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert "fhirContext[1]" in answer.json()["error_description"]
+    assert not LaunchContext.objects.exists()
 
 
 @pytest.mark.requirement("SMART-173")
