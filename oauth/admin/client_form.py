@@ -124,6 +124,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "scope": "May ask for",
             "auto_approved_scope": "Granted without asking",
             "required_scope": "Cannot be declined",
+            "may_launch": "Apps it may launch",
             "introspection": "May ask about",
             "access_token_seconds": "Access token, seconds",
             "refresh_token_seconds": "Refresh token, seconds",
@@ -211,7 +212,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         if self.errors:
             return
         settle(self.instance)
-        launched = [app.client_id for app in self.cleaned_data.get("may_launch", [])]
+        chosen = self.cleaned_data.get("may_launch")
+        launched = None if chosen is None else [app.client_id for app in chosen]
         for fault in (*faults(self.instance), *launch_faults(self.instance, launched)):
             name, _, words = fault.partition(": ")
             field = _FIELDS.get(name, name)

@@ -64,9 +64,9 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     list_display = (
         "name",
         "client_id",
-        "status",
-        "application_type",
-        "token_endpoint_auth_method",
+        "standing",
+        "kind",
+        "proof",
         "publisher",
         "updated",
     )
@@ -123,6 +123,28 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         ("How long", {"fields": ("access_token_seconds", "refresh_token_seconds")}),
         ("Launching apps from outside", {"fields": ("may_launch",)}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whom it may launch is asked only of a client that could."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or "client_credentials" in obj.grant_types or obj.may_launch.exists():
+            return fieldsets
+        return [each for each in fieldsets if each[1]["fields"] != ("may_launch",)]
+
+    @admin.display(description="status", ordering="status")
+    def standing(self, client: Application) -> str:
+        """The status in a word."""
+        return client.status
+
+    @admin.display(description="type", ordering="application_type")
+    def kind(self, client: Application) -> str:
+        """The type in a word."""
+        return str(client.application_type)
+
+    @admin.display(description="proves itself by", ordering="token_endpoint_auth_method")
+    def proof(self, client: Application) -> str:
+        """The method by its name in metadata."""
+        return str(client.token_endpoint_auth_method)
 
     def get_urls(self) -> list[URLPattern]:
         """The import stands beside the list."""

@@ -23,6 +23,8 @@ def shown(value: Any) -> str:
     """A member's value on one line; a dash where there is none."""
     if value in (None, "", []):
         return "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=False)
 
 

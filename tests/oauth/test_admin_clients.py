@@ -12,7 +12,7 @@ from oauth.models import AccessToken, Application, ClientSecret
 from oauth.token_liveness import alive
 from tests.oauth.console import act
 from tests.oauth.issuing import issue, make_client, make_key, make_user
-from tests.oauth.services import ec_key, jwk_of, jwks_of, rsa_key
+from tests.oauth.services import ec_key, jwk_of, jwks_of, make_service, rsa_key
 
 pytestmark = pytest.mark.django_db
 
@@ -319,3 +319,29 @@ def test_what_is_done_to_a_client_from_the_list_is_in_its_history(staff: Client)
         LogEntry.objects.filter(object_id=client.pk).order_by("pk").values_list("change_message", flat=True)
     )
     assert list(told) == ["Suspended.", "Put live.", "Revoked every token.", "Made a new secret."]
+
+
+def test_whom_it_may_launch_is_asked_only_of_a_client_that_could(staff: Client) -> None:
+    public = make_client()
+    page = staff.get(f"/admin/oauth/application/{public.pk}/change/")
+    assert "may_launch" not in page.context["adminform"].form.fields
+    service = make_service().application
+    service.may_launch.set([public])
+    page = staff.get(f"/admin/oauth/application/{service.pk}/change/")
+    assert page.context["adminform"].form.initial["may_launch"] == [public]
+    changed = {
+        **SERVICE,
+        "client_id": service.client_id,
+        "grant_types": ["authorization_code"],
+        "scope": "openid",
+    }
+    changed |= {"application_type": "web", "redirect_uris": FORM["redirect_uris"], "may_launch": [public.pk]}
+    answer = staff.post(f"/admin/oauth/application/{service.pk}/change/", changed)
+    assert "may_launch" in answer.context["adminform"].form.errors
+
+
+def test_the_list_has_status_type_and_proof_in_a_word_each(staff: Client) -> None:
+    make_client(token_endpoint_auth_method="client_secret_post")
+    shown = staff.get("/admin/oauth/application/").content.decode()
+    for word in ("live", "browser", "client_secret_post"):
+        assert f">{word}</td>" in shown
