@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.models import User
+from accounts.models import Proxy, User
 from fhir import jsontext, store
 from fhir.access import Access, Rule
 from fhir.incoming import is_id
@@ -43,10 +43,16 @@ def patient_summary(user: User, patient: str) -> PatientSummary | None:
 
 
 def reachable_patients(user: User) -> list[PatientSummary]:
-    """The few patients that a patient or a RelatedPerson reaches, by name. Not for clinicians, who search."""
+    """The few patients that a patient or a RelatedPerson reaches, by name, and until when.
+
+    Not for clinicians, who search.
+    """
     ids = rights_of(user).patients or frozenset()
-    found = [patient_summary(user, patient) for patient in ids]
-    return sorted((one for one in found if one), key=lambda one: (one.name.casefold(), one.id))
+    ends = dict(Proxy.objects.in_force().filter(user=user).values_list("patient", "ends"))
+    found = [
+        replace(one, until=ends.get(one.id)) for patient in ids if (one := patient_summary(user, patient))
+    ]
+    return sorted(found, key=lambda one: (one.name.casefold(), one.id))
 
 
 def find_patients(user: User, words: str, page: str) -> PatientPage:

@@ -6,6 +6,7 @@ Data may come from anywhere, so no element is taken for granted: what is not as 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 NAME_USES = ("official", "usual", "temp", "nickname", "anonymous", "maiden", "old")
@@ -17,13 +18,17 @@ https://hl7.org/fhir/R4/valueset-name-use.html
 
 @dataclass(frozen=True, slots=True)
 class PatientSummary:
-    """What tells one patient from another. Empty strings where the record says nothing."""
+    """What tells one patient from another. Empty strings where the record says nothing.
+
+    `until` is when the right to act for them ends, of the person to whom they are shown; None if never.
+    """
 
     id: str
     name: str
     birth_date: str = ""
     gender: str = ""
     deceased: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,16 @@ def test_they_choose_among_those_for_whom_they_act_now(mother: User, app: tuple[
     assert ('value="amy"' in text, 'value="ben"' in text, 'value="cleo"' in text) == (True, True, False)
 
 
+def test_they_are_told_until_when_they_act_for_whom(mother: User, app: tuple[Application, str]) -> None:
+    until = f"you act for them until {mother.proxies.get(patient='ben').ends:%Y-%m-%d}"
+    page = Flow(app[0], mother, scope=SCOPE).authorize().content.decode()
+    assert page.count("you act for them") == page.count(until) == 1
+    assert page.index("Amy") < page.index("Ben") < page.index(until)
+    launched, _ = make_client(launch_url="https://app.example.org/launch")
+    browser = Flow(launched, mother).browser
+    assert browser.get(f"/launch/{launched.pk}/").content.decode().count(until) == 1
+
+
 @pytest.mark.requirement("SMART-119")
 def test_when_the_proxy_ends_by_time_alone_all_its_tokens_are_dead(
     mother: User, app: tuple[Application, str], later: Any
