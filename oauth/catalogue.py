@@ -68,8 +68,8 @@ def seed(**kwargs: Any) -> None:
         lines.append(Line(pattern=own, sensitive=True, description=LAUNCH_CONTEXT_WORDS))
         Line.objects.bulk_create(lines)
     elif not Line.objects.filter(pattern=own).exists():
-        moved = Line.objects.filter(pattern__endswith=LAUNCH_CONTEXT_PATH).order_by("pk").first()
-        Line.objects.filter(pk=moved.pk if moved else None).update(pattern=own)
+        moved = Line.objects.filter(pattern__endswith=LAUNCH_CONTEXT_PATH).order_by("pk")[:1]
+        Line.objects.filter(pk__in=list(moved.values_list("pk", flat=True))).update(pattern=own)
 
 
 def enabled_text() -> str:

@@ -149,7 +149,9 @@ def test_a_mother_may_act_for_both_of_her_children_and_an_ended_proxy_is_put_bac
     ends = dict(mother.proxies.values_list("patient", "ends"))
     assert ends["patient-mia-hartmann"] is None
     in_a_year = timezone.now() + timedelta(days=365)
-    assert in_a_year - timedelta(days=1) < ends["patient-paul-hartmann"] <= in_a_year
+    end = ends["patient-paul-hartmann"]
+    assert end is not None
+    assert in_a_year - timedelta(days=1) < end <= in_a_year
 
 
 def test_every_account_names_a_resource_that_is_in_the_data() -> None:

@@ -28,8 +28,8 @@ def test_a_member_that_is_needed_is_missed_by_name(ehr: Ehr, name: str) -> None:
     assert refusal(ehr.ask(**{name: None})) == (400, "invalid_request", name)
 
 
-TEXTS = [1, True, None, [], {}, "", " ", "a\nb", "a\x7f", "x" * 256]
-IDS = [1, None, "", "Patient/amy", "a b", "x" * 65, "amy\n", "../amy", "amy|ben"]
+TEXTS: list[object] = [1, True, None, [], {}, "", " ", "a\nb", "a\x7f", "x" * 256]
+IDS: list[object] = [1, None, "", "Patient/amy", "a b", "x" * 65, "amy\n", "../amy", "amy|ben"]
 
 
 @pytest.mark.parametrize(
