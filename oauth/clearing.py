@@ -43,9 +43,12 @@ def access_tokens(before: datetime) -> Rows:
 
 
 def refresh_tokens(before: datetime) -> Rows:
-    """Those that ran out before this moment, and those revoked before it whose family has nothing alive."""
-    ended = Q(revoked__lte=before) & ~_has_living_relatives()
-    return RefreshToken.objects.filter(Q(expires__lte=before) | ended)
+    """Those that ran out or were revoked before this moment, unless others of the same code are alive.
+
+    A spent one that has run out tells of a theft as well: the thief may have refreshed ever since.
+    """
+    ended = Q(expires__lte=before) | Q(revoked__lte=before)
+    return RefreshToken.objects.filter(ended, ~_has_living_relatives())
 
 
 def codes(before: datetime) -> Rows:

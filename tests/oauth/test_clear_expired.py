@@ -142,6 +142,26 @@ def test_a_spent_refresh_token_stays_and_kills_its_family_as_long_as_that_lives(
 
 
 @REUSE
+def test_a_spent_refresh_token_tells_of_theft_even_when_it_has_run_out(
+    shelf: Shelf, client: Application
+) -> None:
+    """Its owner was away for months, and somebody else has refreshed since."""
+    family = uuid.uuid4()
+    shelf.refresh(LONG_AGO, "spent", token_family=family, revoked=at(LONG_AGO))
+    shelf.refresh(LONG_AGO, "unspent", token_family=family)
+    living = shelf.refresh(SOON, token_family=family)
+    assert run()["refresh tokens"] == 0
+    assert find_refresh_token("unspent", client) is None
+    living.refresh_from_db()
+    assert living.revoked is None
+    assert find_refresh_token("spent", client) is None
+    living.refresh_from_db()
+    assert living.revoked is not None
+    RefreshToken.objects.filter(pk=living.pk).update(revoked=at(LONG_AGO))
+    assert run()["refresh tokens"] == 3
+
+
+@REUSE
 def test_a_spent_code_stays_and_kills_its_family_as_long_as_that_lives(
     shelf: Shelf, client: Application
 ) -> None:
