@@ -27,7 +27,7 @@ def refresh(app: App, tokens: list[Token]) -> Row:
             family.refresh_token = json.loads(body)["refresh_token"]
 
     requests = examples([family.exchange() for family in counted])
-    return Row("token by refresh", sources, _is_refreshed, 0.12, answered, writes=True, examples=requests)
+    return Row("token by refresh", sources, _is_refreshed, 0.3, answered, writes=True, examples=requests)
 
 
 def by_assertion(service: Service) -> Row:
@@ -40,7 +40,7 @@ def by_assertion(service: Service) -> Row:
 
     sources = [ahead(exchange, DIFFERENT)] * CONNECTIONS
     name = f"token by assertion, {service.alg}"
-    return Row(name, sources, lambda _, body: is_granted(body), writes=True)
+    return Row(name, sources, lambda _, body: is_granted(body), 0.3, writes=True)
 
 
 def introspection(app: App, tokens: list[Token]) -> Row:
@@ -57,7 +57,7 @@ def introspection(app: App, tokens: list[Token]) -> Row:
         is_ours = told["client_id"] == app.client_id and told.get("patient", "") == patient
         return bool(told["active"]) and is_ours
 
-    return Row("introspection", shared(exchanges), judge, 0.14, examples=examples(exchanges))
+    return Row("introspection", shared(exchanges), judge, 0.5, examples=examples(exchanges))
 
 
 @dataclass
