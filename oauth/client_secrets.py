@@ -2,7 +2,8 @@
 
 A password needs a slow hash because people choose it; a random secret of this length cannot be guessed
 however fast the hash is, and the token endpoint checks one at every call. Secrets that were brought along
-from another server may have been chosen by people, and are kept under a slow one.
+from another server may have been chosen by people, and are kept under a slow one; guesses at them are
+counted.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from oauth.models import Application, ClientSecret
+from oauth.secret_guesses import is_right
 
 # Basic credentials are form-encoded before base64: letters and digits survive every client's idea of that.
 # https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
@@ -85,7 +87,11 @@ def is_same(stored: str, secret: str) -> bool:
     salt = rest.partition("$")[0]
     if not salt or method not in _DIGESTS:
         return False
-    return constant_time_compare(stored, _DIGESTS[method](secret, salt))
+
+    def check() -> bool:
+        return constant_time_compare(stored, _DIGESTS[method](secret, salt))
+
+    return check() if method == "sha256" else is_right(stored, secret, check)
 
 
 def _note_use(known: ClientSecret) -> None:

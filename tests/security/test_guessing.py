@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
+from django.utils import timezone
 
 from launch.context import make_launch
-from oauth.client_secrets import generate
-from oauth.models import AuthorizationRequest
-from tests.oauth.flow import Flow, make_client, make_user, post_token
+from oauth.client_secrets import generate, slow_digest
+from oauth.models import Application, AuthorizationRequest
+from oauth.secret_guesses import GUESSES
+from tests.oauth.flow import Flow, basic, make_client, make_user, post_token
 from tests.oauth.services import post
 
 pytestmark = pytest.mark.django_db
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 BITS = 128
 TRIES = 20
+CHOSEN = "winter-2026"
 
 
 def bits(text: str) -> float:
@@ -76,3 +80,48 @@ def test_requests_for_unknown_apps_or_addresses_leave_nothing_behind() -> None:
         faulty = flow.parameters(aud="https://evil.example/fhir")
         assert flow.browser.get("/oauth/authorize", faulty).status_code == 302
     assert rows() == before
+
+
+@pytest.fixture
+def chosen_by_people() -> Application:
+    """A client whose secret came along from another server."""
+    cache.clear()
+    client, _ = make_client(confidential=True)
+    client.secrets.update(digest=slow_digest(CHOSEN))
+    return client
+
+
+def statuses(client: Application, guesses: list[str]) -> list[int]:
+    """What the token endpoint says to these secrets: 401, or 400 for the rest of the request."""
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+    sent = ({"Authorization": basic(client.client_id, guess)} for guess in guesses)
+    return [post_token(form, headers).status_code for headers in sent]
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1 (guessing client passwords)")
+def test_guesses_at_a_secret_that_somebody_chose_come_to_an_end(chosen_by_people: Application) -> None:
+    guesses = [f"guess-{number}" for number in range(GUESSES)]
+    assert statuses(chosen_by_people, [*guesses, CHOSEN]) == [401] * (GUESSES + 1)
+    cache.clear()
+    assert statuses(chosen_by_people, [CHOSEN]) == [400]
+
+
+def test_guesses_of_others_keep_no_client_out_that_works(chosen_by_people: Application) -> None:
+    assert statuses(chosen_by_people, [CHOSEN]) == [400]
+    guesses = [f"guess-{number}" for number in range(GUESSES)]
+    assert statuses(chosen_by_people, guesses) == [401] * GUESSES
+    assert statuses(chosen_by_people, [CHOSEN, f"{CHOSEN}x"]) == [400, 401]
+    chosen_by_people.secrets.update(ends=timezone.now())
+    assert statuses(chosen_by_people, [CHOSEN]) == [401]
+
+
+def test_too_many_guesses_cost_no_slow_digest(
+    chosen_by_people: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses(chosen_by_people, [f"guess-{number}" for number in range(GUESSES)])
+
+    def slow(*args: Any, **kwargs: Any) -> bytes:
+        raise AssertionError("One more guess was looked at.")
+
+    monkeypatch.setattr("hashlib.scrypt", slow)
+    assert statuses(chosen_by_people, ["one more"]) == [401]
