@@ -23,6 +23,8 @@ def read(text: str) -> list[dict[str, Any]]:
         found = json.loads(
             text.removeprefix("\ufeff"), object_pairs_hook=_each_once, parse_constant=_no_number
         )
+        # Half a character, as in "\\ud800", could be neither shown nor stored.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadFile(f"The file cannot be read as JSON: {error}") from error
     if isinstance(found, dict) and "clients" in found:

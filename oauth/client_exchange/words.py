@@ -16,7 +16,12 @@ _KINDS = {
 
 def told(plan: Plan) -> str:
     """What would become of each client, a line for each member, note and fault."""
-    return "\n".join(line for entry in plan.entries for line in _lines(entry))
+    return "\n".join(_visible(line) for entry in plan.entries for line in _lines(entry))
+
+
+def _visible(line: str) -> str:
+    """A line without what could move a terminal's cursor or turn its text around."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def shown(value: Any) -> str:
