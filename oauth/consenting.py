@@ -22,7 +22,7 @@ Scopes = tuple[Scope, ...]
 def remembered(
     request: HttpRequest, stored: AuthorizationRequest, user: User
 ) -> tuple[Consent, Scopes] | None:
-    """A consent in force by which everything asked was answered for, with what it grants of that.
+    """The latest consent in force, if everything asked was answered for by it, with what it grants of that.
 
     What the person declined or narrowed stays so. None where consents of this client are not remembered,
     where the app wants something that was not asked for before or that it now requires, and where nothing
@@ -30,14 +30,15 @@ def remembered(
     """
     if not _remembers(stored.application) or "consent" in stored.prompt:
         return None
+    consent = in_force(request, stored, user).first()
+    if consent is None:
+        return None
     asked = parse_scopes(stored.scope) or ()
-    for consent in in_force(request, stored, user):
-        limits = (*(parse_scopes(consent.scope) or ()), *approved(stored))
-        granted = narrow(asked, limits)
-        needed = [scope for scope in asked if is_required(stored, scope)]
-        if granted and _are_within(asked, (*answered(consent), *limits)) and _are_within(needed, granted):
-            return consent, granted
-    return None
+    limits = (*(parse_scopes(consent.scope) or ()), *approved(stored))
+    granted = narrow(asked, limits)
+    needed = [scope for scope in asked if is_required(stored, scope)]
+    is_answered = _are_within(asked, (*answered(consent), *limits)) and _are_within(needed, granted)
+    return (consent, granted) if granted and is_answered else None
 
 
 def approved_in_advance(

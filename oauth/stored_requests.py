@@ -92,6 +92,12 @@ def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
     return stored
 
 
+def hold_open(stored: AuthorizationRequest) -> bool:
+    """Keep others from closing the request until this transaction is over; False if it is closed already."""
+    open_ones = AuthorizationRequest.objects.select_for_update().filter(pk=stored.pk, finished__isnull=True)
+    return open_ones.values_list("pk", flat=True).first() is not None
+
+
 def finish(stored: AuthorizationRequest) -> bool:
     """Close the request; False if that had been done already. One UPDATE decides between two clicks."""
     open_ones = AuthorizationRequest.objects.filter(pk=stored.pk, finished__isnull=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -21,7 +22,7 @@ from oauth.consent_lines import lines
 from oauth.consent_page import page, usual_ticks
 from oauth.models import AuthorizationRequest
 from oauth.refusals import error_page
-from oauth.stored_requests import RefusedError, load
+from oauth.stored_requests import RefusedError, hold_open, load
 from oauth.views.authorize import give_code, refuse
 
 _DENIED = Refusal("consent", "access_denied", "The person did not allow it.", "consent", "none")
@@ -53,8 +54,12 @@ def _answer(request: HttpRequest, stored: AuthorizationRequest, user: User) -> H
         return _page(request, stored, user, ticked, duration, given.fault)
     if not given.granted:
         return refuse(request, stored, _DENIED)
-    kept = consenting.record(request, stored, user, given.granted, lasting(request, duration))
-    return give_code(request, stored, given.granted, kept)
+    with transaction.atomic():
+        # Of two answers at the same moment only the first one counts, in what is remembered too.
+        if not hold_open(stored):
+            return redirect("oauth:resume", stored.pk)
+        kept = consenting.record(request, stored, user, given.granted, lasting(request, duration))
+        return give_code(request, stored, given.granted, kept)
 
 
 def _page(

@@ -106,6 +106,15 @@ def test_one_category_in_place_of_the_whole_is_granted_and_nothing_else_is_seen(
     assert Consent.objects.get().scope == f"openid {LAB}"
 
 
+def test_a_refresh_does_not_widen_what_was_narrowed(record: None) -> None:
+    result = allow(f"openid offline_access {WHOLE}", LAB, untick=(WHOLE,))
+    wider = result.flow.refresh(result.tokens["refresh_token"], scope=WHOLE)
+    assert wider.json()["error"] == "invalid_scope"  # type: ignore[attr-defined]
+    again = result.flow.refresh(result.tokens["refresh_token"]).json()  # type: ignore[attr-defined]
+    assert again["scope"] == f"openid offline_access {LAB}"
+    assert seen(Result(result.flow, again)) == {"laboratory"}
+
+
 def test_several_categories_add_up(record: None) -> None:
     result = allow(WHOLE, LAB, VITAL, untick=(WHOLE,))
     assert result.tokens["scope"] == f"{LAB} {VITAL}"

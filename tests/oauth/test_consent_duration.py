@@ -222,6 +222,26 @@ def test_of_two_ends_in_one_form_the_last_is_taken() -> None:
     assert in_days(Consent.objects.get().expires) == pytest.approx(1, abs=0.01)
 
 
+def test_to_prove_oneself_anew_is_not_to_sign_out() -> None:
+    flow = make_flow()
+    result = allow(flow, "session")
+    page: Any = flow.authorize(prompt="login")
+    assert page.request["PATH_INFO"] == "/accounts/reauthenticate/"
+    form = {"password": "correct horse battery", "next": "/oauth/manage"}
+    assert flow.browser.post("/accounts/reauthenticate/", form).status_code == 302
+    assert works(result)
+
+
+def test_a_new_password_ends_what_was_allowed_until_signed_out() -> None:
+    flow = make_flow()
+    result = allow(flow, "session")
+    assert flow.user is not None
+    flow.user.set_password("another long password")
+    flow.user.save()
+    assert not works(result)
+    assert not refreshes(result)
+
+
 def test_somebody_signed_out_in_another_tab_cannot_answer() -> None:
     flow = make_flow()
     page: Any = flow.authorize()

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Proxy
-from oauth.models import Application, Consent
+from oauth import stored_requests
+from oauth.models import Application, AuthorizationRequest, Consent, Grant
 from tests.fhir.records import patient
 from tests.fhir.search.shelf import put
 from tests.oauth.flow import Flow, answer_of, make_client, make_user, run_authorization_code, ticks
@@ -215,6 +216,30 @@ def test_scopes_approved_by_staff_need_no_answer_beside_remembered_ones() -> Non
         granted(Flow(client, user, scope=f"{BOTH} fhirUser patient/Goal.r"))
         == f"{BOTH} fhirUser patient/Goal.r"
     )
+
+
+def test_of_two_answers_to_one_page_only_the_first_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = make_client()
+    flow = Flow(client, make_user(), scope=BOTH)
+    page: Any = flow.authorize()
+    seen_open = stored_requests.load(page.wsgi_request, AuthorizationRequest.objects.get().pk)
+    flow.decide(page, untick=("patient/Condition.rs",))
+    # The second click was looked at while the request was still open.
+    monkeypatch.setattr("oauth.views.consent.load", lambda request, request_id: seen_open)
+    assert flow.decide(page).status_code == 400
+    assert Consent.objects.get().scope == "openid patient/Observation.rs"
+    assert Grant.objects.count() == 1
+
+
+def test_the_latest_answer_counts_where_one_is_for_this_session_and_one_for_longer() -> None:
+    client, _ = make_client()
+    user = make_user()
+    here = Flow(client, user, scope=BOTH)
+    here.decide(here.authorize(), duration="session")
+    run_authorization_code(client, user, f"{BOTH} patient/Goal.rs")
+    assert granted(here, scope=f"{BOTH} patient/Goal.rs") == f"{BOTH} patient/Goal.rs"
+    here.decide(here.authorize(prompt="consent"), untick=("patient/Condition.rs",), duration="session")
+    assert granted(here) == "openid patient/Observation.rs"
 
 
 def test_a_remembered_consent_costs_one_statement() -> None:
