@@ -12,7 +12,8 @@ from django.views.defaults import server_error
 from fhir.jsontext import serialise
 from fhir.negotiation import MEDIA_TYPE
 from fhir.outcome import Issue, outcome
-from oauth.cors import FOR_CLIENTS, PUBLIC
+from oauth.cors import PUBLIC
+from oauth.middleware import WITHOUT_PAGES
 
 _FHIR = urlsplit(settings.FHIR_BASE).path
 _REGISTRATION = "/oauth/register"
@@ -24,7 +25,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     https://www.rfc-editor.org/rfc/rfc6749#section-5.2 has no word for it; that of section 4.1.2.1 is taken.
     """
     path = request.path_info
-    is_for_clients = path in FOR_CLIENTS or path.startswith(_REGISTRATION)
+    is_for_clients = path in WITHOUT_PAGES or path.startswith(_REGISTRATION)
     if is_for_clients or (path in PUBLIC and not path.endswith("/metadata")):
         said = {"error": "server_error", "error_description": "The server failed at this request."}
         return JsonResponse(said, status=500, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})

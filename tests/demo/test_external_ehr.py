@@ -1,4 +1,4 @@
-"""The demonstration's external EHR: our script opens the Lab Viewer, and the page about it tells the truth."""
+"""The demonstration's external EHR: our script opens the Lab Viewer, and the page on it tells the truth."""
 
 import base64
 import hashlib

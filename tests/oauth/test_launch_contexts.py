@@ -287,6 +287,18 @@ def test_no_page_of_another_origin_may_make_launches(ehr: Ehr) -> None:
     assert "Access-Control-Allow-Origin" not in made
 
 
+def test_a_failure_that_nobody_foresaw_is_told_in_json(ehr: Ehr, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("oauth.views.launch_contexts.make", fail)
+    browser = Browser(raise_request_exception=False)
+    answer = browser.post(
+        CONTEXTS, json.dumps(ehr.body()), content_type="application/json", headers=ehr.headers
+    )
+    assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+
+
 def test_a_launch_value_is_in_no_log(ehr: Ehr, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     launch = ehr.launch(patient="amy")
