@@ -95,13 +95,14 @@ def test_a_registered_set_stays_as_it_was_whatever_is_wrong_with_another(registe
     good = {"keys": [jwk_of(ec_key(), "first"), jwk_of(rsa_key(), "second")]}
     service = register(jwks=good)
     half = jwk_of(ec_key(1), "first", x="AAAA")
-    for bad in (
+    broken: list[dict[str, Any]] = [
         {},
         {"keys": []},
         {"keys": [half]},
         {"keys": [jwk_of(ec_key(1), "first", d="AQAB")]},
         {"keys": [jwk_of(ec_key(1), "first"), jwk_of(ec_key(2), "first")]},
-    ):
+    ]
+    for bad in broken:
         with pytest.raises(CommandError, match="jwks"):
             register(jwks=bad)
         service.application.refresh_from_db()
@@ -120,7 +121,7 @@ def test_only_who_may_change_clients_alters_a_registered_set(register: Register,
 
     def is_altered() -> bool:
         now = Application.objects.get(pk=service.application.pk).client_jwks
-        return now != service.application.client_jwks
+        return bool(now != service.application.client_jwks)
 
     for person in (make_user("Practitioner/d1"), make_user("", is_staff=True), None):
         browser = Browser()

@@ -1,6 +1,7 @@
 """An assertion counts once among servers that share a database, also when they are started anew."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -37,16 +38,18 @@ def send(server: Server, path: str, proof: dict[str, Any]) -> Reply:
     return server.send("POST", path, urlencode({**form, **proof}).encode(), Content_Type=FORM)
 
 
+def show(servers: tuple[Server, Server], path: str, proof: dict[str, Any], number: int) -> int:
+    """The status that one of the two answers with, each every other time."""
+    return send(servers[number % 2], path, proof).status
+
+
 def test_of_two_servers_that_are_shown_one_assertion_at_once_one_takes_it_and_a_restart_forgets_nothing(
     service: Service, database: str
 ) -> None:
     proofs = {path: service.proof() for path in PATHS}
     with serving(DATABASE_URL=database) as one, serving(DATABASE_URL=database) as other:
-        servers = [one, other]
         for path, proof in proofs.items():
-            replies = at_once(
-                TIMES, lambda n, path=path, proof=proof: send(servers[n % 2], path, proof).status
-            )
+            replies = at_once(TIMES, partial(show, (one, other), path, proof))
             assert sorted(replies) == [200] + [401] * (TIMES - 1), path
     with serving(DATABASE_URL=database) as restarted:
         for proof in proofs.values():
