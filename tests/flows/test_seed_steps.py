@@ -93,7 +93,9 @@ def test_step_2_somebody_who_is_signed_in_is_not_asked_for_credentials_again(app
 def test_step_2_only_the_scopes_that_the_person_left_ticked_are_granted(
     demo_site: DemoSite, app: App
 ) -> None:
-    picky = Person(demo_site.user("patient"), unticked=("offline_access",))
+    # Somebody whom no other test needs: what is declined stays so.
+    _, other_patient, *_ = (user for user in demo_site.users if user["role"] == "patient")
+    picky = Person(other_patient, unticked=("offline_access",))
     asked_anew = app.authorization_url(STANDALONE, prompt="consent")
     granted = app.tokens(picky.authorize(asked_anew, CALLBACK))
     assert "offline_access" not in granted["scope"].split()
