@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from oauth.client_secrets import verify
 from oauth.jwk_sets import read_key_set
@@ -305,7 +307,9 @@ def test_a_secret_is_ended_by_its_date_and_never_shown(staff: Client) -> None:
     }
     assert "before it starts" in staff.post(url, line).content.decode()
     assert verify(client, secret)
-    assert "last used" in staff.get(url).content.decode().lower()
+    used = client.secrets.get().last_used
+    assert used is not None
+    assert date_format(localtime(used), "DATETIME_FORMAT") in staff.get(url).content.decode()
     assert staff.post(url, {**line, "secrets-0-ends_0": "2026-01-02"}).status_code == 302
     assert not verify(client, secret)
     assert client.secrets.get().description == "Ended"

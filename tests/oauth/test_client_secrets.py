@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from oauth.client_secrets import add_secret, digest, generate, verify
-from oauth.models import ClientSecret
-from tests.oauth.flow import make_client
+from oauth.client_secrets import add_secret, digest, generate, slow_digest, verify
+from oauth.models import Application, ClientSecret
+from tests.oauth.flow import basic, make_client
+from tests.oauth.services import post
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +63,44 @@ def test_the_last_use_is_noted_to_the_minute_and_not_at_each_call() -> None:
     ClientSecret.objects.update(last_used=timezone.now() - timedelta(minutes=2))
     verify(client, secret)
     assert timezone.now() - ClientSecret.objects.get(description="second").last_used < timedelta(minutes=1)  # type: ignore[operator]
+
+
+def answers(client: Application, *secrets: str) -> list[int]:
+    """The status of a question at the introspection endpoint, proven with each of the secrets."""
+    return [
+        post(
+            "/oauth/introspect", {"token": "x"}, {"Authorization": basic(client.client_id, secret)}
+        ).status_code
+        for secret in secrets
+    ]
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1")
+def test_two_secrets_overlap_and_each_is_refused_at_the_first_request_out_of_its_time() -> None:
+    client, first = make_client(confidential=True, introspection="own")
+    now = timezone.now()
+    second = add_secret(client, "second")
+    later = add_secret(client, "later", starts=now + timedelta(hours=1), ends=now + timedelta(hours=2))
+    assert answers(client, first, second, later) == [200, 200, 401]
+    ClientSecret.objects.filter(description="").update(ends=timezone.now())
+    ClientSecret.objects.filter(description="later").update(starts=now)
+    assert answers(client, first, second, later) == [401, 200, 200]
+
+
+def test_a_client_that_changes_to_keys_opens_nothing_with_its_old_secrets() -> None:
+    client, secret = make_client(confidential=True, introspection="own")
+    assert answers(client, secret) == [200]
+    Application.objects.filter(pk=client.pk).update(token_endpoint_auth_method="private_key_jwt")
+    assert answers(client, secret) == [401]
+
+
+def test_a_secret_that_somebody_chose_is_kept_under_a_slow_digest() -> None:
+    client, _ = make_client(confidential=True)
+    stored = slow_digest("correct horse")
+    assert stored.startswith("scrypt$")
+    assert stored != slow_digest("correct horse")
+    assert len(stored) <= 128
+    ClientSecret.objects.filter(application=client).update(digest=stored)
+    assert verify(client, "correct horse")
+    for wrong in ("correct horse ", "", stored):
+        assert not verify(client, wrong)

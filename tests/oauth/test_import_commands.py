@@ -60,7 +60,8 @@ def test_what_one_server_exports_another_imports(tmp_path: Path) -> None:
 
 def test_a_dry_run_shows_each_change_and_makes_none(tmp_path: Path) -> None:
     make("growth", WEB)
-    file = saved(tmp_path, file_of({"client_id": "growth", "publisher": "Other"}, {**GOOD, "client_id": "new"}))
+    change = {"client_id": "growth", "publisher": "Other"}
+    file = saved(tmp_path, file_of(change, {**GOOD, "client_id": "new"}))
     told = run("import_clients", file, "--dry-run")
     assert "growth: would change\n    publisher: – → Other\n" in told
     assert "new: new\n" in told

@@ -10,7 +10,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from oauth.client_secrets import verify
-from oauth.models import Application, ClientSecret
+from oauth.models import AccessToken, Application, ClientSecret
+from oauth.token_liveness import alive
+from tests.oauth.issuing import issue, make_key, make_user
 from tests.oauth.test_client_metadata import GOOD, SERVICE
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +116,33 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(CommandError, match="nowhere"):
         call_command("register_client", "/nowhere.json")
+
+
+def test_a_secret_alone_makes_a_web_app(tmp_path: Path) -> None:
+    silent = {name: value for name, value in CONFIDENTIAL.items() if name != "application_type"}
+    answer = register(tmp_path, silent)
+    application = Application.objects.get(client_id=answer["client_id"])
+    assert application.application_type == "web"
+    assert verify(application, answer["client_secret"])
+
+
+def test_the_apps_that_a_client_may_launch_are_kept_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    register(tmp_path, {**GOOD, "client_id": "app"})
+    register(tmp_path, {**SERVICE, "client_id": "ehr", "may_launch": ["app"]})
+    launched = Application.objects.get(client_id="ehr").may_launch
+    assert [app.client_id for app in launched.all()] == ["app"]
+    with pytest.raises(CommandError, match="there is no client nobody"):
+        register(tmp_path, {"client_id": "ehr", "client_name": "Changed", "may_launch": ["nobody"]})
+    assert not Application.objects.filter(name="Changed").exists()
+    assert launched.count() == 1
+    with pytest.raises(CommandError, match="only a client with client_credentials"):
+        register(tmp_path, {"client_id": "app", "may_launch": ["ehr"]})
+
+
+@pytest.mark.parametrize("status", ["draft", "suspended", "retired"])
+def test_another_status_from_a_file_ends_the_tokens_for_good(tmp_path: Path, status: str) -> None:
+    register(tmp_path, {**GOOD, "client_id": "app"})
+    issued = issue(make_key(), make_user(), Application.objects.get(), scope="user/*.rs")
+    register(tmp_path, {"client_id": "app", "status": status})
+    Application.objects.update(status="live")
+    assert not alive(AccessToken.objects.filter(pk=issued.row.pk)).exists()
