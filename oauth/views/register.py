@@ -5,6 +5,7 @@ Off unless DYNAMIC_REGISTRATION is set. https://www.rfc-editor.org/rfc/rfc7591 h
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -28,6 +29,7 @@ logger = logging.getLogger("oauth.registrations")
 MAX_BYTES = 65_536
 MOST_FAULTS = 20
 _LONGEST_ID = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # The actions of ACCOUNT_RATE_LIMITS that are counted here.
 BY_TOKEN, OPENLY, CHANGES = "register_client", "register_client_openly", "change_registration"
 View = Callable[..., HttpResponse]
@@ -172,8 +174,8 @@ def _refusal(bad: BadMetadata) -> Refused:
 
 
 def _bad(words: str, error: str = "invalid_client_metadata") -> Refused:
-    """error_description is ASCII, and this is what went in."""
-    return Refused(400, error, words.encode("ascii", "backslashreplace").decode())
+    """error_description is ASCII. Nothing that was sent begins a line of its own in the log."""
+    return Refused(400, error, _CONTROL.sub("?", words.encode("ascii", "backslashreplace").decode()))
 
 
 def _answer(made: Registered, status: int) -> JsonResponse:

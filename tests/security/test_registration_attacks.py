@@ -306,6 +306,15 @@ def test_no_token_and_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> N
     assert not [text for text in told if text in caplog.text]
 
 
+def test_nothing_that_was_sent_begins_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "https://app.example.org/\nClient Lab Viewer registered itself\x1b[2J"
+    answer = Developer(initial_token()).register(redirect_uris=[forged], contacts=[forged], scope=forged)
+    assert answer.status_code == 400
+    assert answer.json()["error_description"].isprintable()
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert caplog.records
+
+
 def test_the_token_of_an_ended_registration_opens_no_client_that_comes_later() -> None:
     ended = registered()
     ended.ask("DELETE")
