@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oauth import client_status
-from oauth.client_exchange import importing
 from oauth.client_exchange.describing import describe, export
 from oauth.client_exchange.importing import ChangedMeanwhile, Unacceptable, carry_out
 from oauth.client_exchange.planning import Plan, plan
@@ -356,7 +355,7 @@ def test_a_client_that_is_made_in_the_very_moment_of_the_import_is_a_change_too(
             raise IntegrityError("client_id")
         client.save()
 
-    monkeypatch.setattr(importing.client_status, "save", too_late)
+    monkeypatch.setattr("oauth.client_status.save", too_late)
     with pytest.raises(ChangedMeanwhile):
         carry_out(text, previewed.fingerprint)
     assert not Application.objects.exists()

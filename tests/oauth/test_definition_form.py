@@ -73,7 +73,8 @@ def without(definition: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def taken(definition: dict[str, Any]) -> Application:
     take(file_of(definition), with_status=True)
-    return Application.objects.get(client_id=definition["clientId"])
+    client: Application = Application.objects.get(client_id=definition["clientId"])
+    return client
 
 
 def planned(definition: dict[str, Any]) -> Plan:

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from oauth.client_exchange.describing import describe, export
 from oauth.client_secrets import add_secret, verify
-from oauth.management.commands import import_clients
 from oauth.models import Application, ClientSecret
 from tests.oauth.test_client_exchange import WEB, file_of, make
 from tests.oauth.test_client_metadata import GOOD, SERVICE
@@ -117,10 +116,10 @@ def test_where_nobody_can_be_asked_nothing_is_imported(
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     with pytest.raises(CommandError, match="--yes"):
         run("import_clients", saved(tmp_path, text))
-    monkeypatch.setattr(import_clients.sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
     with pytest.raises(CommandError, match="--yes"):
         run("import_clients", "-")
-    monkeypatch.setattr(import_clients.sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
     run("import_clients", "-", "--yes")
     assert Application.objects.exists()
 
