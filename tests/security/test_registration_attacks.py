@@ -16,6 +16,8 @@ from hypothesis.extra.django import TestCase
 from pytest_django import Settings
 
 from oauth.client_authentication import token_checksum
+from oauth.client_secrets import verify
+from oauth.management.commands import register_client
 from oauth.models import Application, ClientRegistration, FetchedKeySet, InitialAccessToken
 from oauth.registering import SAID_BY_APPS
 from oauth.views.register import MAX_BYTES
@@ -304,6 +306,22 @@ def test_no_token_and_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> N
     )
     assert caplog.text
     assert not [text for text in told if text in caplog.text]
+
+
+def test_an_app_that_takes_anothers_name_beforehand_does_not_become_it() -> None:
+    taken = {"software_id": "growth-chart", "client_name": "Growth Chart", "application_type": "web"}
+    squatter = registered(**taken, token_endpoint_auth_method="client_secret_basic")
+    metadata = {**METADATA, **taken, "token_endpoint_auth_method": "client_secret_basic"}
+    by_staff = register_client.register(metadata)
+    assert by_staff["client_id"] != squatter.client_id
+    real = Application.objects.get(client_id=by_staff["client_id"])
+    assert not verify(real, squatter.told["client_secret"])
+    renewed = register_client.register({**metadata, "description": "Plots growth."})
+    assert renewed == {"client_id": by_staff["client_id"]}
+    assert squatter.application.description == ""
+    assert squatter.application.status == "draft"
+    register_client.register({"client_id": squatter.client_id, "description": "Meant by its id."})
+    assert squatter.application.description == "Meant by its id."
 
 
 def test_nothing_that_was_sent_begins_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -59,12 +59,19 @@ def register(metadata: dict[str, Any], new_secret: bool = False) -> dict[str, st
 
 
 def _known(metadata: dict[str, Any]) -> Application | None:
-    """The client that the metadata mean. Raises BadMetadata if they could mean several."""
+    """The client that the metadata mean. Raises BadMetadata if they could mean several.
+
+    One that registered itself is meant by its client_id only: it may have chosen the name of another, and
+    whoever registered it has its secret.
+    """
     for name, field in (("client_id", "client_id"), ("software_id", "software_id"), ("client_name", "name")):
         value = metadata.get(name)
         if not isinstance(value, str) or not value.isprintable() or not value:
             continue
-        found: list[Application] = list(Application.objects.filter(**{field: value})[:2])
+        named = Application.objects.filter(**{field: value})
+        if name != "client_id":
+            named = named.exclude(registration_source=Application.RegistrationSource.DCR)
+        found: list[Application] = list(named[:2])
         if len(found) > 1:
             raise BadMetadata([f"{name}: several clients have this one; say which by client_id."])
         if found:
