@@ -48,7 +48,8 @@ class InitialAccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InitialAccessToken]:
         """With the number of clients that each has registered."""
-        return super().get_queryset(request).annotate(number_made=Count("registrations"))
+        rows: QuerySet[InitialAccessToken] = super().get_queryset(request)
+        return rows.annotate(number_made=Count("registrations"))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Of a new token, what is typed; of a known one, also what became of it."""
@@ -180,15 +181,15 @@ class ClientRegistrationAdmin(ReadOnlyAdmin):
 def _has_twin(application: Application) -> bool:
     """Whether another client has the same name, so that people could take one for the other."""
     others = Application.objects.exclude(pk=application.pk)
-    return others.filter(name__iexact=application.name).exists()
+    return bool(others.filter(name__iexact=application.name).exists())
 
 
 def _shown_once(
-    room: admin.ModelAdmin,
+    room: admin.ModelAdmin,  # type: ignore[type-arg]  # not subscriptable at run time
     request: HttpRequest,
     title: str,
     kind: str,
-    made: list[tuple[Any, str]],  # type: ignore[type-arg]  # as above
+    made: list[tuple[Any, str]],
 ) -> HttpResponse:
     """The only page on which these tokens are ever seen; nothing may keep a copy of it."""
     context = {

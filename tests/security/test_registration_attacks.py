@@ -97,7 +97,7 @@ def test_a_body_of_another_type_is_refused(content_type: str) -> None:
     answer = Browser().generic(
         "POST", "/oauth/register", body, content_type=content_type, headers=bearer(initial_token())
     )
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
     assert not Application.objects.exists()
 
 

@@ -15,6 +15,7 @@ import sys
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 SECONDS = 120
 
@@ -22,42 +23,45 @@ SECONDS = 120
 class Answer(BaseHTTPRequestHandler):
     """Takes the one request by which the browser comes back."""
 
-    def do_GET(self):
+    server: "Listener"
+
+    def do_GET(self) -> None:
+        """Keep the parameters, and say that it is done."""
         self.server.came_back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
         self.wfile.write(b"<title>Pocket Chart</title><p>Done. You can close this page.</p>")
 
-    def log_message(self, *args):
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the address holds a code."""
 
 
 class Listener(HTTPServer):
     """On a port that the system chooses, and only for this machine."""
 
-    came_back = None
-
-    def __init__(self, host):
+    def __init__(self, host: str) -> None:
+        self.came_back: dict[str, str] = {}
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, 0), Answer)
         self.timeout = SECONDS
 
 
-def get(url, token=""):
+def get(url: str, token: str = "") -> Any:
     """A JSON document."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as answer:
         return json.load(answer)
 
 
-def post(url, **form):
+def post(url: str, **form: str) -> Any:
     """The JSON answer to a form."""
     with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=SECONDS) as answer:
         return json.load(answer)
 
 
-def main(fhir, client_id, scope, host="127.0.0.1"):
+def main(fhir: str, client_id: str, scope: str, host: str = "127.0.0.1") -> None:
+    """Ask, wait, exchange, refresh, read."""
     smart = get(f"{fhir}/.well-known/smart-configuration")
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -76,7 +80,7 @@ def main(fhir, client_id, scope, host="127.0.0.1"):
         }
         print(f"{smart['authorization_endpoint']}?{urllib.parse.urlencode(question)}", flush=True)
         listener.handle_request()
-        came_back = listener.came_back or {}
+        came_back = listener.came_back
     if came_back.get("state") != state or came_back.get("iss") != smart["issuer"] or "code" not in came_back:
         print(json.dumps({"error": came_back.get("error", "no answer to this question")}))
         return
