@@ -61,7 +61,7 @@ def replace_compromised(key: SigningKey) -> list[str]:
         withdraw(key)
     return [
         *said,
-        f"{key} is withdrawn for good: {count} living access tokens that it signed are refused from now on.",
+        f"{key} is withdrawn for good. Living access tokens that it signed, refused from now on: {count}.",
         "Apps with a refresh token fetch new ones. No id_token that it signed can be verified any more.",
         f"Who keeps the key set may still trust the withdrawn key for {settings.JWKS_SECONDS} seconds.",
     ]

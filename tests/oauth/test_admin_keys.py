@@ -52,10 +52,10 @@ def test_staff_withdraw_a_key_that_got_out_and_see_before_what_that_ends(staff: 
     key = make_key()
     issue(key, make_user("Practitioner/p1"), scope="user/*.rs")
     page = act(staff, "signingkey", "replace_compromised", key.row.pk)
-    assert "<td>1</td>" in page.content.decode()
+    assert "1 living access token<" in page.content.decode()
     assert states() == ["active"]
     told = confirm(staff, page).content.decode()
-    assert "1 living access tokens that it signed are refused from now on" in told
+    assert "Living access tokens that it signed, refused from now on: 1." in told
     assert states() == ["withdrawn", "active"]
     assert not AccessToken.objects.filter(revoked=None).exists()
 

@@ -182,7 +182,7 @@ def test_a_compromised_key_takes_its_tokens_with_it_and_apps_go_on_by_refresh() 
     kid = jwt.get_unverified_header(first.access_token)["kid"]
     assert read(first.access_token) == 200
     words = said("--compromised", kid)
-    assert "1 living access tokens that it signed are refused from now on." in words
+    assert "Living access tokens that it signed, refused from now on: 1." in words
     assert "signs from now on." in words
     assert read(first.access_token) == 401
     assert kid not in {key["kid"] for key in Browser().get("/oauth/jwks").json()["keys"]}
