@@ -1,7 +1,7 @@
 """Changes of a client's status: whatever it held or had begun before is over for good.
 
-A token that is being issued at the very moment of a suspension would be recorded after all others were
-revoked, dead only as long as the client is suspended. So the end comes with each change, also back to live.
+Codes and tokens are ended by the database itself at each change (`oauth.lasting_ends`). What is done here
+besides: authorization requests that wait for somebody's answer are closed, and staff hear how much ended.
 """
 
 from django.db import transaction
@@ -16,10 +16,10 @@ Status = Application.Status
 
 @transaction.atomic
 def save(application: Application) -> None:
-    """Save a client, new or known; if that changes its status, end what it has."""
+    """Save a client, new or known; if that changes its status, close its open requests."""
     known = Application.objects.filter(pk=application.pk).values_list("status", flat=True).first()
     if known not in (None, application.status):
-        _end([application.pk])
+        _close_requests([application.pk])
     application.save()
 
 
@@ -30,13 +30,12 @@ def change(clients: QuerySet[Application], status: str) -> tuple[int, int]:
     """
     others = clients.exclude(status__in=[status, Status.RETIRED])
     chosen = list(others.select_for_update(of=("self",)).values_list("pk", flat=True))
-    tokens = _end(chosen)  # before the change, whose trigger (oauth.lasting_ends) would leave none to count
+    revoked = revoke_all(application__in=chosen)
+    _close_requests(chosen)
     Application.objects.filter(pk__in=chosen).update(status=status, updated=timezone.now())
-    return len(chosen), tokens
+    return len(chosen), revoked
 
 
-def _end(chosen: list[int]) -> int:
-    """Revoke every code and token of the clients and close their open authorization requests."""
+def _close_requests(chosen: list[int]) -> None:
     requests = AuthorizationRequest.objects.filter(application__in=chosen, finished__isnull=True)
     requests.update(finished=timezone.now())
-    return revoke_all(application__in=chosen)
