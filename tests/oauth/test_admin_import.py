@@ -16,8 +16,9 @@ from oauth.models import Application
 from smartcdr.groups import APP_MANAGER, AUDITOR
 from tests.oauth.console import act
 from tests.oauth.issuing import make_user
-from tests.oauth.test_client_exchange import SECRET, WEB, file_of, make
+from tests.oauth.test_client_exchange import WEB, file_of, make
 from tests.oauth.test_client_metadata import GOOD
+from tests.oauth.test_given_secrets import SECRET
 
 pytestmark = pytest.mark.django_db
 
