@@ -66,17 +66,35 @@ class Session(OAuth2Session):  # type: ignore[misc]  # Authlib ships no types
     def __init__(self, site: DemoSite, client_id: str, alg: str, **options: Any) -> None:
         text = pem(KEYS[alg])
         key = ECKey.import_key(text) if alg == "ES384" else RSAKey.import_key(text)
-        super().__init__(client_id, key, token_endpoint_auth_method="private_key_jwt", **options)
+        method = "private_key_jwt"
+        super().__init__(
+            client_id,
+            key,
+            token_endpoint_auth_method=method,
+            revocation_endpoint_auth_method=method,  # without it Authlib sends a password
+            **options,
+        )
         self.endpoint, self.alg = token_endpoint(site), alg
 
-    def fetch(self, **fields: Any) -> dict[str, Any]:
-        """A token. Each request has an authentication of its own, as Authlib keeps the jti in its claims."""
+    def prove(self) -> None:
+        """Sign the next request. Each has an assertion of its own, as Authlib keeps the jti in its claims."""
         claims = {"exp": int(time.time()) + 240}
         self.register_client_auth_method(
             PrivateKeyJWT(self.endpoint, claims=claims, headers={"kid": self.alg}, alg=self.alg)
         )
+
+    def fetch(self, **fields: Any) -> dict[str, Any]:
+        """A token."""
+        self.prove()
         tokens: dict[str, Any] = self.fetch_token(self.endpoint, **fields)
         return tokens
+
+    def is_active(self, token: str) -> bool:
+        """What introspection says about a token."""
+        self.prove()
+        told = self.introspect_token(self.endpoint.replace("/token", "/introspect"), token=token)
+        assert told.status_code == 200, told.text
+        return bool(told.json()["active"])
 
 
 @pytest.mark.requirement(f"{BACKEND}#authenticate")
@@ -89,6 +107,17 @@ def test_authlib_gets_a_token_by_an_assertion_and_reads_with_it(demo_site: DemoS
     found = session.get(f"{demo_site.fhir}/Patient?_summary=count", timeout=SECONDS).json()
     assert found["total"] == len(ROSTER)
     assert session.get(f"{demo_site.fhir}/Observation", timeout=SECONDS).status_code == 403
+
+
+@pytest.mark.parametrize("alg", sorted(KEYS))
+def test_authlib_asks_about_its_token_and_revokes_it_by_assertions(demo_site: DemoSite, alg: str) -> None:
+    session = Session(demo_site, register(demo_site), alg)
+    token = session.fetch(grant_type="client_credentials", scope="system/Patient.rs")["access_token"]
+    assert session.is_active(token)
+    session.prove()
+    revoked = session.revoke_token(session.endpoint.replace("/token", "/revoke"), token=token)
+    assert revoked.status_code == 200, revoked.text
+    assert not session.is_active(token)
 
 
 def test_authlib_is_told_why_its_usual_hour_is_too_long(demo_site: DemoSite) -> None:
