@@ -13,6 +13,8 @@ LISTS = {
     "oauth/accesstoken": "Select access token",
     "oauth/refreshtoken": "Select refresh token",
     "oauth/consent": "Select consent",
+    "oauth/initialaccesstoken": "Select initial access token",
+    "oauth/clientregistration": "Select client registration",
     "oauth/scope": "Select scope",
     "oauth/signingkey": "Select signing key",
     "launch/launchcontext": "Select launch context",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -15,6 +15,7 @@ from accounts.models import User
 from oauth.admin import registrations
 from oauth.client_authentication import token_checksum
 from oauth.models import Application, ClientRegistration, InitialAccessToken
+from smartcdr.groups import APP_MANAGER
 from tests.oauth.console import act
 from tests.oauth.developers import Developer, initial_token, registered
 from tests.oauth.flow import make_user
@@ -241,6 +242,19 @@ def test_staff_who_only_look_cannot_act(action: str) -> None:
     assert browser.get(ADD).status_code == 403
     assert developer.application.status == "draft"
     assert developer.ask("GET").status_code == 200
+
+
+def test_an_app_manager_hands_out_tokens_and_puts_drafts_live() -> None:
+    manager = make_user("", username="manager", is_staff=True)
+    manager.groups.add(Group.objects.get(name=APP_MANAGER))
+    browser = Client()
+    browser.force_login(manager)
+    form = {"description": "", "registrations_left": "1", "expires_0": "", "expires_1": ""}
+    [(_, token)] = browser.post(ADD, form).context["made"]
+    developer = Developer(token)
+    assert developer.register().status_code == 201
+    confirm(browser, asked(browser, developer))
+    assert developer.application.status == "live"
 
 
 def test_html_in_what_an_app_says_is_text_in_the_console(staff: Client) -> None:
