@@ -50,6 +50,7 @@ def test_a_page_with_many_scopes_takes_no_more_statements_than_one_with_few() ->
     assert counts[0] == counts[1]
 
 
+@pytest.mark.requirement("SMART-370")
 def test_a_scope_with_a_query_is_shown_in_plain_words_and_granted_as_it_is() -> None:
     client, _ = make_client()
     asked = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"

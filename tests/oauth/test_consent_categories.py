@@ -24,7 +24,6 @@ from tests.oauth.flow import (
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.requirement("SMART-370"),
     pytest.mark.requirement(
         "SMART 2.2 https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html"
         "#finer-grained-resource-constraints-using-search-parameters"
@@ -98,6 +97,8 @@ def test_the_page_offers_the_whole_and_each_category_and_only_the_whole_is_ticke
     assert {LAB, VITAL, PROBLEM} < set(boxes(page))
 
 
+@pytest.mark.requirement("SMART-78")
+@pytest.mark.requirement("SMART-370")
 def test_one_category_in_place_of_the_whole_is_granted_and_nothing_else_is_seen(record: None) -> None:
     result = allow(f"openid {WHOLE}", LAB, untick=(WHOLE,))
     assert result.tokens["scope"] == f"openid {LAB}"
@@ -106,6 +107,7 @@ def test_one_category_in_place_of_the_whole_is_granted_and_nothing_else_is_seen(
     assert Consent.objects.get().scope == f"openid {LAB}"
 
 
+@pytest.mark.requirement("SMART-109")
 def test_a_refresh_does_not_widen_what_was_narrowed(record: None) -> None:
     result = allow(f"openid offline_access {WHOLE}", LAB, untick=(WHOLE,))
     wider = result.flow.refresh(result.tokens["refresh_token"], scope=WHOLE)

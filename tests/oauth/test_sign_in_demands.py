@@ -19,7 +19,6 @@ from tests.oauth.flow import Flow, answer_of, make_client, make_user, run_author
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.requirement("OpenID Connect Core 3.1.2.1"),
-    pytest.mark.requirement("SMART-205"),
 ]
 PASSWORD = "correct horse battery"
 SIGN_IN, CONFIRM = settings.LOGIN_URL, "/accounts/reauthenticate/"
