@@ -98,6 +98,15 @@ def hold_open(stored: AuthorizationRequest) -> bool:
     return open_ones.values_list("pk", flat=True).first() is not None
 
 
+def settle(stored: AuthorizationRequest, picked: LaunchContext) -> None:
+    """Give a request the context that was picked for it. Of two picks at the same moment the first one stands:
+    the consent page may have shown it.
+    """
+    waiting = AuthorizationRequest.objects.filter(pk=stored.pk, launch_context__isnull=True)
+    waiting.update(launch_context=picked)
+    stored.refresh_from_db(fields=["launch_context"])
+
+
 def finish(stored: AuthorizationRequest) -> bool:
     """Close the request; False if that had been done already. One UPDATE decides between two clicks."""
     open_ones = AuthorizationRequest.objects.filter(pk=stored.pk, finished__isnull=True)

@@ -29,7 +29,7 @@ from oauth.authorization_steps import (
 )
 from oauth.models import AuthorizationRequest
 from oauth.refusals import error_page
-from oauth.stored_requests import RefusedError, load
+from oauth.stored_requests import RefusedError, load, settle
 from oauth.views.consent import allow_answer_to
 
 _LONGEST_WORDS = 100
@@ -55,8 +55,7 @@ def pick_patient(request: HttpRequest, request_id: str) -> HttpResponse:
         return redirect("oauth:resume", stored.pk)
     patient = request.POST.get("patient", "")
     if request.method == "POST" and patient_summary(user, patient) is not None:
-        stored.launch_context = picked(stored.launch_context, stored.application, user, stored.pk, patient)
-        stored.save(update_fields=["launch_context"])
+        settle(stored, picked(stored.launch_context, stored.application, user, stored.pk, patient))
         return redirect("oauth:resume", stored.pk)
     return _patient_page(request, stored, user)
 
