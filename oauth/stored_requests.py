@@ -99,8 +99,9 @@ def hold_open(stored: AuthorizationRequest) -> bool:
 
 
 def settle(stored: AuthorizationRequest, picked: LaunchContext) -> None:
-    """Give a request the context that was picked for it. Of two picks at the same moment the first one stands:
-    the consent page may have shown it.
+    """Give a request the context that was picked for it.
+
+    Of two picks at the same moment the first one stands: the consent page may have shown it.
     """
     waiting = AuthorizationRequest.objects.filter(pk=stored.pk, launch_context__isnull=True)
     waiting.update(launch_context=picked)
