@@ -10,6 +10,7 @@ from django.test import Client as Browser
 from accounts.models import Proxy, User
 from launch.context import make_launch
 from launch.models import LaunchContext
+from launch.patients import patient_summary
 from oauth.client_metadata import faults
 from oauth.models import Consent, Grant
 from tests.fhir.callers import everyone
@@ -183,3 +184,23 @@ def test_a_token_is_bound_to_the_person_and_not_to_who_uses_the_browser_later(re
     browser.force_login(make_user("Patient/p2"))
     answer = browser.get("/fhir/Patient", headers=result.bearer)
     assert [entry["resource"]["id"] for entry in answer.json()["entry"]] == ["p1"]
+
+
+def test_of_two_picks_at_the_same_moment_the_one_that_was_shown_stands(
+    mother: User, records: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, _ = make_client()
+    flow = Flow(app, mother, scope=SCOPE)
+    page: Any = flow.authorize()
+    shown: list[Any] = []
+
+    def overtaken(person: User, patient: str) -> Any:
+        if not shown:
+            shown.append(None)
+            shown[0] = flow.pick(page, "p2")
+        return patient_summary(person, patient)
+
+    monkeypatch.setattr("oauth.views.pick.patient_summary", overtaken)
+    flow.pick(page, "p1")
+    assert shown[0].request["PATH_INFO"].endswith("/consent")
+    assert patient_of(flow, answer_of(flow.decide(shown[0]))["code"]) == "p2"
