@@ -44,7 +44,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
             {
                 "fields": ("fhir_user", "uid"),
                 "description": "What this person may see follows from the FHIR user alone; a right in this "
-                "console never opens a record. A change counts at the person's next request.",
+                "console never opens a record. A change of the FHIR user ends all tokens of the person.",
             },
         ),
         (

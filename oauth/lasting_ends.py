@@ -75,6 +75,10 @@ CAUSES = {
         " OR old.user_id <> new.user_id OR old.patient <> new.patient",
         _OF_PROXY,
     ),
+    # Not while one is being picked: there are no tokens yet.
+    "context": Cause(
+        "launch_launchcontext", "UPDATE", "old.patient <> new.patient", "launch_context_id = old.id"
+    ),
     "lost_proxy": Cause("accounts_proxy", "DELETE", None, _OF_PROXY),
     # What has run out by then has nothing left to lose, and may have an export to carry to its end.
     "key": Cause(

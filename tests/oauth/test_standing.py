@@ -15,6 +15,7 @@ from launch.models import LaunchContext
 from oauth import standing
 from oauth.authentication import access_for
 from oauth.client_secrets import add_secret
+from oauth.lasting_ends import CAUSES
 from oauth.models import AccessToken, ClientSecret, Consent, RefreshToken, Scope, SigningKey
 from oauth.token_liveness import alive
 from tests.oauth.issuing import Issued, issue, make_key, make_user
@@ -49,6 +50,16 @@ def test_every_column_that_decides_whether_a_token_lives_renews_the_stamp() -> N
             continue
         watched = standing.RESTS_ON[table]
         assert not watched or column in watched or column == "id", (table, column)
+
+
+def test_every_condition_that_could_be_undone_ends_tokens_for_good() -> None:
+    """A condition that is added to the predicate and has no lasting end would let tokens come back."""
+    asked = {(table, column) for table, column in _columns_of_the_predicate() if column != "id"}
+    asked = {(table, column) for table, column in asked if table != "oauth_accesstoken"}
+    assert ("oauth_application", "status") in asked
+    for table, column in asked:
+        changes = [cause.when or "" for cause in CAUSES.values() if cause.table == table]
+        assert any(f"old.{column} " in f"{when} " for when in changes), (table, column)
 
 
 def _suspend(issued: Issued) -> None:

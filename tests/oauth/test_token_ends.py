@@ -17,6 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Proxy, User
+from launch.models import LaunchContext
 from oauth.key_rotation import replace_compromised
 from oauth.models import AccessToken, Application, Consent, RefreshToken, Scope, SigningKey
 from tests.oauth.clock import Clock
@@ -251,6 +252,10 @@ WAYS = {
         update_proxy(starts=lambda: timezone.now() + timedelta(days=1)), update_proxy(starts=None)
     ),
     "the proxy is deleted": Way(lambda world, _: Proxy.objects.all().delete(), delete_and_give_anew),
+    "the patient in context is another": Way(
+        lambda world, _: LaunchContext.objects.filter(user=world.user).update(patient="p2"),
+        lambda world, _: LaunchContext.objects.filter(user=world.user).update(patient="p1"),
+    ),
     "the person is another one in FHIR": Way(
         update_user(fhir_user="RelatedPerson/r2"), update_user(fhir_user="RelatedPerson/r1")
     ),

@@ -1,10 +1,16 @@
 """Authorization codes in the wrong hands."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.test import Client as Browser
+from django.utils import timezone
 
-from oauth.models import AccessToken, RefreshToken
+from accounts.models import User
+from oauth.models import AccessToken, Application, Consent, RefreshToken
 from tests.oauth.flow import Flow, make_client, make_user
+from tests.oauth.services import post
 
 pytestmark = pytest.mark.django_db
 SCOPE = "openid patient/*.rs offline_access"
@@ -63,6 +69,77 @@ def test_a_code_is_worth_nothing_to_another_client() -> None:
 
 
 @pytest.mark.requirement("SMART-31")
+@pytest.mark.requirement("RFC 6749 section 4.1.2")
+def test_a_used_code_shown_by_another_client_kills_its_tokens_too() -> None:
+    client, _ = make_client()
+    thief, secret = make_client(confidential=True)
+    flow = Flow(client, make_user("Patient/p1"), scope=SCOPE)
+    code = flow.code()
+    assert flow.exchange(code).status_code == 200
+    stolen = Flow(thief, None, secret=secret, verifier=flow.verifier)
+    assert stolen.exchange(code).json()["error"] == "invalid_grant"  # type: ignore[attr-defined]
+    assert living() == 0
+
+
+def sign_out(flow: Flow) -> None:
+    assert flow.browser.post("/accounts/logout/").status_code == 302
+
+
+def suspend_for_a_moment(flow: Flow) -> None:
+    for status in ("suspended", "live"):
+        Application.objects.filter(pk=flow.application.pk).update(status=status)
+
+
+def become_another_for_a_moment(flow: Flow) -> None:
+    for fhir_user in ("Patient/p2", "Patient/p1"):
+        User.objects.update(fhir_user=fhir_user)
+
+
+def withdraw_for_a_moment(flow: Flow) -> None:
+    for withdrawn in (timezone.now(), None):
+        Consent.objects.update(withdrawn=withdrawn)
+
+
+@pytest.mark.parametrize(
+    "end", [sign_out, suspend_for_a_moment, become_another_for_a_moment, withdraw_for_a_moment]
+)
+def test_a_code_that_outlived_what_it_rests_on_gives_nothing(end: Callable[[Flow], None]) -> None:
+    client, _ = make_client()
+    flow = Flow(client, make_user("Patient/p1"), scope="openid patient/*.rs online_access")
+    code = flow.code()
+    end(flow)
+    refused = flow.exchange(code)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
+    assert living() == 0
+
+
+@pytest.mark.requirement("RFC 9700 section 4.14.2")
+def test_a_thief_who_refreshes_first_is_found_out_when_the_owner_refreshes() -> None:
+    client, _ = make_client()
+    flow = Flow(client, make_user("Patient/p1"), scope=SCOPE)
+    stolen = flow.exchange(flow.code()).json()  # type: ignore[attr-defined]
+    loot = flow.refresh(stolen["refresh_token"]).json()  # type: ignore[attr-defined]
+    loot = flow.refresh(loot["refresh_token"]).json()  # type: ignore[attr-defined]
+    spent = RefreshToken.objects.filter(revoked__isnull=False)
+    spent.update(revoked=timezone.now() - timedelta(hours=1))
+    assert flow.refresh(stolen["refresh_token"]).status_code == 400
+    assert living() == 0
+    assert flow.refresh(loot["refresh_token"]).status_code == 400
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "\x00", "ä", "' OR 1=1 --", "null", "[]"])
+def test_nonsense_in_place_of_a_refresh_token_is_refused_and_ends_nothing(text: str) -> None:
+    client, _ = make_client()
+    flow = Flow(client, make_user("Patient/p1"), scope=SCOPE)
+    flow.exchange(flow.code())
+    refused = flow.refresh(text)
+    assert refused.status_code in (400, 413)
+    assert living() == 2
+    form = {"token": text, "client_id": client.client_id}
+    assert post("/oauth/revoke", form).status_code in (200, 400, 413)
+    assert living() == 2
+
+
 @pytest.mark.requirement("RFC 7636 section 4.6; PKCE for confidential clients too")
 @pytest.mark.parametrize("confidential", [True, False])
 def test_a_stolen_code_is_worth_nothing_without_the_verifier(confidential: bool) -> None:
