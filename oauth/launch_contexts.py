@@ -19,7 +19,7 @@ from oauth.launch_context_members import Asked, BadMember
 from oauth.models import AccessToken, Application
 from oauth.own_scopes import launch_context_scope
 from oauth.scopes import parse_scopes
-from oauth.token_liveness import alive
+from oauth.token_liveness import living_id
 from oauth.token_verification import NotOurToken, verify
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -40,8 +40,9 @@ def calling_ehr(authorization: str) -> Application:
         verified = verify(token)
     except NotOurToken as error:
         raise Refused(401, "invalid_token", str(error), _challenge("invalid_token")) from error
-    living = alive(AccessToken.objects.filter(token_checksum=verified.checksum))
-    row = living.select_related("application").first()
+    living = living_id(AccessToken, verified.checksum)
+    tokens = AccessToken.objects.select_related("application")
+    row = tokens.filter(pk=living).first() if living is not None else None
     if row is None:
         words = "The access token has expired or was revoked, or what it rests on has ended."
         raise Refused(401, "invalid_token", words, _challenge("invalid_token"))
