@@ -39,14 +39,14 @@ class SecretForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         return given
 
 
-class SecretInline(admin.TabularInline):  # type: ignore[type-arg]  # not subscriptable at run time
+class SecretInline(admin.StackedInline):  # type: ignore[type-arg]  # not subscriptable at run time
     """A client's secrets: when each counts, and when it was last used. The secret itself is not kept."""
 
     model = ClientSecret
     form = SecretForm
     extra = 0
     verbose_name_plural = "secrets (the action “Make a new secret” in the list of clients adds one)"
-    fields = ("description", "starts", "ends", "last_used")
+    fields = (("description", "last_used"), ("starts", "ends"))
     readonly_fields = ("last_used",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
