@@ -37,7 +37,9 @@ class PickEncounter:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """The person must be asked."""
+    """The person must be asked. `before` is their last answer to this app, which a new one changes."""
+
+    before: Consent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,6 @@ def _without_context(scopes: list[str]) -> list[str]:
 
 
 def _consent_step(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step:
-    known = consenting.remembered(request, stored, user) or consenting.approved_in_advance(
-        request, stored, user
-    )
-    return AskConsent() if known is None else GiveCode(*known)
+    before = consenting.latest(request, stored, user)
+    known = consenting.remembered(stored, before) or consenting.approved_in_advance(request, stored, user)
+    return AskConsent(before) if known is None else GiveCode(*known)

@@ -19,19 +19,19 @@ from oauth.scopes import Scope, implies, narrow, parse_scopes, to_text
 Scopes = tuple[Scope, ...]
 
 
-def remembered(
-    request: HttpRequest, stored: AuthorizationRequest, user: User
-) -> tuple[Consent, Scopes] | None:
-    """The latest consent in force, if everything asked was answered for by it, with what it grants of that.
+def latest(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Consent | None:
+    """The last answer that is in force, for this client, person and patient."""
+    return in_force(request, stored, user).first()
+
+
+def remembered(stored: AuthorizationRequest, consent: Consent | None) -> tuple[Consent, Scopes] | None:
+    """The latest consent, if everything asked was answered for by it, with what it grants of that.
 
     What the person declined or narrowed stays so. None where consents of this client are not remembered,
     where the app wants something that was not asked for before or that it now requires, and where nothing
     would be left to grant: then the person is asked.
     """
-    if not _remembers(stored.application) or "consent" in stored.prompt:
-        return None
-    consent = in_force(request, stored, user).first()
-    if consent is None:
+    if consent is None or not _remembers(stored.application) or "consent" in stored.prompt:
         return None
     asked = parse_scopes(stored.scope) or ()
     limits = (*(parse_scopes(consent.scope) or ()), *approved(stored))

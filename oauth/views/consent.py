@@ -1,6 +1,7 @@
 """The consent page: /oauth/authorize/<id>/consent."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -20,10 +21,20 @@ from oauth.consent_answers import answer
 from oauth.consent_duration import USUAL, Duration, chosen, lasting
 from oauth.consent_lines import lines
 from oauth.consent_page import page, usual_ticks
-from oauth.models import AuthorizationRequest
+from oauth.models import AuthorizationRequest, Consent
 from oauth.refusals import error_page
 from oauth.stored_requests import RefusedError, hold_open, load
 from oauth.views.authorize import give_code, refuse
+
+
+class Asking(NamedTuple):
+    """Who is asked in which request, and their last answer to this app."""
+
+    request: HttpRequest
+    stored: AuthorizationRequest
+    user: User
+    before: Consent | None
+
 
 _DENIED = Refusal("consent", "access_denied", "The person did not allow it.", "consent", "none")
 
@@ -37,21 +48,23 @@ def consent(request: HttpRequest, request_id: str) -> HttpResponse:
         stored = load(request, request_id)
     except RefusedError as error:
         return error_page(request, error.refusal)
-    if not isinstance(next_step(request, stored), AskConsent) or not isinstance(request.user, User):
+    step = next_step(request, stored)
+    if not isinstance(step, AskConsent) or not isinstance(request.user, User):
         return redirect("oauth:resume", stored.pk)
+    asking = Asking(request, stored, request.user, step.before)
     if request.method == "POST":
-        return _answer(request, stored, request.user)
-    before = consenting.in_force(request, stored, request.user).first()
-    return _page(request, stored, request.user, usual_ticks(stored, before), USUAL)
+        return _answer(asking)
+    return _page(asking, usual_ticks(stored, step.before), USUAL)
 
 
-def _answer(request: HttpRequest, stored: AuthorizationRequest, user: User) -> HttpResponse:
+def _answer(asking: Asking) -> HttpResponse:
+    request, stored, user, _ = asking
     if request.POST.get("decision") != "allow":
         return refuse(request, stored, _DENIED)
     ticked, duration = request.POST.getlist("scope"), chosen(request.POST.get("duration", ""))
     given = answer(stored, user, lines(stored), ticked)
     if given.fault:
-        return _page(request, stored, user, ticked, duration, given.fault)
+        return _page(asking, ticked, duration, given.fault)
     if not given.granted:
         return refuse(request, stored, _DENIED)
     with transaction.atomic():
@@ -62,18 +75,11 @@ def _answer(request: HttpRequest, stored: AuthorizationRequest, user: User) -> H
         return give_code(request, stored, given.granted, kept)
 
 
-def _page(
-    request: HttpRequest,
-    stored: AuthorizationRequest,
-    user: User,
-    ticked: Collection[str],
-    duration: Duration,
-    fault: str = "",
-) -> HttpResponse:
+def _page(asking: Asking, ticked: Collection[str], duration: Duration, fault: str = "") -> HttpResponse:
+    request, stored, user, before = asking
     if stored.sign_in_shown:
         stored.sign_in_shown = False
         stored.save(update_fields=["sign_in_shown"])
-    before = consenting.in_force(request, stored, user).first()
     context = {
         "app": stored.application,
         "patient": _patient(user, stored),
