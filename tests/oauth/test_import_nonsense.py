@@ -29,7 +29,7 @@ PLAIN = (
     st.none()
     | st.booleans()
     | st.integers(-(10**30), 10**30)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=30)
 )
 VALUES = st.recursive(
@@ -57,11 +57,7 @@ def test_whatever_a_member_holds_it_is_taken_noted_or_a_fault(
     base: dict[str, Any], changes: dict[str, Any], with_status: bool
 ) -> None:
     text = json.dumps([{**base, **changes}])
-    try:
-        found = plan(text, with_status=with_status)
-    except BadFile:
-        assert "\\ud" in text
-        return
+    found = plan(text, with_status=with_status)
     shown = told(found)
     assert shown.encode()
     assert all(line.isprintable() for line in shown.split("\n"))
