@@ -12,11 +12,13 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Proxy, User
 from launch.models import LaunchContext
+from oauth.front import straight_to_endpoints
 from oauth.models import AccessToken, Application, Scope
 from tests.launch.conftest import encounter, patient, put
 from tests.oauth.ehr import CONTEXTS, SCOPE, Ehr, make_ehr, post, refusal
 from tests.oauth.flow import make_client, make_user, run_authorization_code
 from tests.oauth.services import make_service
+from tests.wsgi import THE_COMMON_WAY, Told, asked, common_way
 
 pytestmark = pytest.mark.django_db
 CONTEXT = "https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html"
@@ -285,6 +287,22 @@ def test_no_page_of_another_origin_may_make_launches(ehr: Ehr) -> None:
     made: Any = post(json.dumps(ehr.body()), ehr.headers | origin)
     assert "Access-Control-Allow-Origin" not in preflight
     assert "Access-Control-Allow-Origin" not in made
+
+
+def test_the_short_way_from_the_wsgi_server_answers_alike(ehr: Ehr) -> None:
+    def told(body: str, **headers: str) -> Told:
+        way = straight_to_endpoints(common_way)
+        return asked(way, "POST", CONTEXTS, body.encode(), CONTENT_TYPE="application/json", **headers)
+
+    good = {"HTTP_AUTHORIZATION": ehr.headers["Authorization"]}
+    body = json.dumps(ehr.body(patient="amy"))
+    assert told(body, **good)[0] == "201 Created"
+    assert LaunchContext.objects.get().made_by == ehr.service.application
+    for sent, headers in ((body, {}), ("{", good), (json.dumps(ehr.body(patient="nobody")), good)):
+        common: Any = post(sent, {"Authorization": headers.get("HTTP_AUTHORIZATION", "")})
+        status, _, text = told(sent, **headers)
+        assert (status, text) == (f"{common.status_code} {common.reason_phrase}", common.content)
+    assert told(body, **good, HTTP_ORIGIN="https://app.example.org")[0] == THE_COMMON_WAY
 
 
 def test_a_failure_that_nobody_foresaw_is_told_in_json(ehr: Ehr, monkeypatch: pytest.MonkeyPatch) -> None:
