@@ -219,6 +219,7 @@ def test_online_access_in_an_ehr_launch_brings_a_refresh_token_until_the_sign_ou
     assert ask(refreshed, "Patient/amy").status_code == 200
     flow.browser.logout()
     assert flow.refresh(refreshed["refresh_token"]).status_code == 400
+    assert ask(refreshed, "Patient/amy").status_code == 401
 
 
 @pytest.mark.requirement("SMART-367")
