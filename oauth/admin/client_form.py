@@ -166,7 +166,9 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].required = True
+        # Who may only look gets a form without fields.
+        if "name" in self.fields:
+            self.fields["name"].required = True
         if self.instance.pk is not None:
             self.initial["contacts"] = "\n".join(self.instance.contacts)
             self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)

@@ -5,7 +5,7 @@ in a page nor in a session, and so that what is confirmed is what was previewed.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -36,9 +36,11 @@ def unseal(sealed: str, user: str) -> Previewed | None:
         told = json.loads(_box().decrypt(sealed.encode(), ttl=SECONDS))
     except (InvalidToken, ValueError):
         return None
-    if not isinstance(told, dict) or told.pop("purpose", "") != _PURPOSE or told["user"] != user:
+    names = {"purpose", *(field.name for field in fields(Previewed))}
+    if not isinstance(told, dict) or set(told) != names or told.pop("purpose") != _PURPOSE:
         return None
-    return Previewed(**told)
+    previewed = Previewed(**told)
+    return previewed if previewed.user == user else None
 
 
 def _box() -> MultiFernet:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -12,6 +13,7 @@ from oauth.client_secrets import verify
 from oauth.jwk_sets import read_key_set
 from oauth.models import AccessToken, Application, ClientSecret
 from oauth.token_liveness import alive
+from smartcdr.groups import AUDITOR
 from tests.oauth.console import act
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 from tests.oauth.services import ec_key, jwk_of, jwks_of, make_service, rsa_key
@@ -349,3 +351,21 @@ def test_the_list_has_status_type_and_proof_in_a_word_each(staff: Client) -> Non
     shown = staff.get("/admin/oauth/application/").content.decode()
     for word in ("live", "browser", "client_secret_post"):
         assert f">{word}</td>" in shown
+
+
+def test_who_may_only_look_sees_a_client_and_can_change_nothing(staff: Client) -> None:
+    staff.post("/admin/oauth/application/add/", SERVICE)
+    client = Application.objects.get()
+    auditor = Client()
+    user = make_user("", is_staff=True)
+    user.groups.add(Group.objects.get(name=AUDITOR))
+    auditor.force_login(user)
+    url = f"/admin/oauth/application/{client.pk}/change/"
+    shown = auditor.get(url)
+    assert shown.status_code == 200
+    assert "Nightly export" in shown.content.decode()
+    assert auditor.post(url, {**SERVICE, "name": "Other"}).status_code == 403
+    assert Application.objects.get().name == "Nightly export"
+    for action in ("make_live", "suspend", "revoke_tokens", "make_secret"):
+        act(auditor, "application", action, client.pk)
+    assert Application.objects.get().status == "live"
