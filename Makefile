@@ -21,7 +21,7 @@ LOCAL := env DEVELOPMENT=1 SITE_URL=http://localhost:$(PORT)
 help:  ## Show what there is (this)
 	@echo "Smart CDR: make TARGET [NAME=value]"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r target words; do \
-		printf '%-10s %s\n' "$$target" "$$words"; done
+		printf '%-12s %s\n' "$$target" "$$words"; done
 
 demo: $(RUN_READY)  ## Run the server with demonstration data on http://localhost:8000 (PORT=8010 elsewhere)
 	@$(LOCAL) $(PY) manage.py demo --port $(PORT)
