@@ -32,7 +32,8 @@ def read_form(request: HttpRequest) -> dict[str, str]:
 
 def _posted(request: HttpRequest) -> QueryDict:
     try:
-        if len(request.body) > MAX_FORM_BYTES:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > MAX_FORM_BYTES or len(request.body) > MAX_FORM_BYTES:
             raise BadForm("The request is too long.")
         return request.POST
     except (RequestDataTooBig, TooManyFieldsSent) as error:
