@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.db.models import Q, QuerySet
 
 from oauth.client_metadata import (
     FOR_PEOPLE,
@@ -175,9 +176,15 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.initial["client_jwks"] = _legible(self.instance.client_jwks)
             self.initial["redirect_uris"] = "\n".join(self.instance.redirect_uris.split())
             self.initial["allowed_origins"] = "\n".join(self.instance.allowed_origins.split())
-        apps = Application.objects.exclude(status=Application.Status.RETIRED).order_by("name")
         if "may_launch" in self.fields:
-            self.fields["may_launch"].queryset = apps.exclude(pk=self.instance.pk)  # type: ignore[attr-defined]
+            self.fields["may_launch"].queryset = self._launchable()  # type: ignore[attr-defined]
+
+    def _launchable(self) -> QuerySet[Application]:
+        """The other clients; a retired one only where it is chosen already: saving must not lose it."""
+        chosen = self.instance.may_launch.values("pk") if self.instance.pk else []
+        apps = Application.objects.exclude(pk=self.instance.pk).order_by("name", "pk")
+        offered: QuerySet[Application] = apps.filter(~Q(status=Application.Status.RETIRED) | Q(pk__in=chosen))
+        return offered
 
     def clean_status(self) -> str:
         """Whatever is chosen, but nothing brings a retired client back."""

@@ -335,6 +335,10 @@ def test_whom_it_may_launch_is_asked_only_of_a_client_that_could(staff: Client) 
     service.may_launch.set([public])
     page = staff.get(f"/admin/oauth/application/{service.pk}/change/")
     assert page.context["adminform"].form.initial["may_launch"] == [public]
+    Application.objects.filter(pk=public.pk).update(status="retired")
+    again = {**SERVICE, "client_id": service.client_id, "may_launch": [public.pk]}
+    assert staff.post(f"/admin/oauth/application/{service.pk}/change/", again).status_code == 302
+    assert list(service.may_launch.all()) == [public]
     changed = {
         **SERVICE,
         "client_id": service.client_id,
