@@ -151,7 +151,7 @@ def test_a_made_up_header_makes_no_request_a_secure_one() -> None:
     assert configured.SECURE_PROXY_SSL_HEADER is None
     assert configured.USE_X_FORWARDED_HOST is False
     answer = Browser().get("/accounts/login/", headers={"X-Forwarded-Proto": "https"})
-    assert not answer.wsgi_request.is_secure()  # type: ignore[attr-defined]
+    assert not answer.wsgi_request.is_secure()
 
 
 def test_cookies_of_a_site_with_https_cannot_be_planted_by_its_neighbours_and_not_be_read_by_scripts() -> (

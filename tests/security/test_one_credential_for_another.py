@@ -285,7 +285,7 @@ def test_a_token_that_another_server_of_ours_signed_for_itself_is_refused(key: K
         {"iss": "http://testserver/"},
         {"iss": None},
     ):
-        assert is_refused(issue(key, person, scope="user/*.rs", **claims).token)  # type: ignore[arg-type]
+        assert is_refused(issue(key, person, scope="user/*.rs", **claims).token)
 
 
 def test_claims_in_the_token_count_for_nothing_where_its_record_says_less(key: Key) -> None:
