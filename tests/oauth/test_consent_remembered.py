@@ -219,7 +219,7 @@ def test_scopes_approved_by_staff_need_no_answer_beside_remembered_ones() -> Non
 
 
 def test_of_two_answers_to_one_page_only_the_first_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    client, _ = make_client()
+    client, _ = make_client(consent_policy=Application.ConsentPolicy.ALWAYS)
     flow = Flow(client, make_user(), scope=BOTH)
     page: Any = flow.authorize()
     seen_open = stored_requests.load(page.wsgi_request, AuthorizationRequest.objects.get().pk)
