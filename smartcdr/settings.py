@@ -230,7 +230,7 @@ OAUTH2_PROVIDER = {
 # otherwise, only with an initial access token that staff handed out.
 DYNAMIC_REGISTRATION = env.bool("DYNAMIC_REGISTRATION", default=False)
 DYNAMIC_REGISTRATION_OPEN = env.bool("DYNAMIC_REGISTRATION_OPEN", default=False)
-# How often, counted as sign-ins are (oauth/views/register.py): by token, by address without one, and by client.
+# How often, counted as sign-ins are (oauth/views/register.py): by token, without one by address, by client.
 ACCOUNT_RATE_LIMITS = {
     "register_client": "60/h/key",
     "register_client_openly": "10/h/ip",
