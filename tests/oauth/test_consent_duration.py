@@ -10,7 +10,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.utils import timezone
 
-from oauth.models import AccessToken, Consent, Grant, RefreshToken
+from oauth.models import AccessToken, AuthorizationRequest, Consent, Grant, RefreshToken
+from oauth.stored_requests import finish
 from tests.oauth.flow import Flow, Result, answer_of, make_client, make_user, run_authorization_code
 
 pytestmark = [
@@ -133,6 +134,23 @@ def test_a_code_that_waits_ends_with_the_session_too() -> None:
     code = answer_of(flow.decide(flow.authorize(), duration="session"))["code"]
     flow.browser.post("/accounts/logout/")
     assert flow.exchange(code).status_code == 400
+
+
+@pytest.mark.parametrize("scope", [OFFLINE, "openid online_access patient/*.rs"])
+def test_a_sign_out_just_before_the_code_is_written_is_not_missed(
+    scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = make_flow(scope)
+    page = flow.authorize()
+
+    def finish_and_sign_out(stored: AuthorizationRequest) -> bool:
+        Session.objects.all().delete()
+        return finish(stored)
+
+    monkeypatch.setattr("oauth.codes.finish", finish_and_sign_out)
+    code = answer_of(flow.decide(page, duration="session"))["code"]
+    assert flow.exchange(code).status_code == 400
+    assert not AccessToken.objects.exists()
 
 
 def test_a_refresh_does_not_lead_out_of_the_session() -> None:
