@@ -171,3 +171,15 @@ def test_guessing_by_confirming_the_password_of_an_open_session_is_stopped(lisa:
     answer = browser.post(page, {"password": PASSWORD})
     assert answer.status_code == 429 or waits(answer)
     assert 302 not in statuses
+
+
+def test_guessing_by_the_form_that_changes_the_password_is_stopped(lisa: User) -> None:
+    browser = Browser()
+    browser.force_login(lisa)
+    page, new = "/accounts/password/change/", "quite another horse"
+    for number in range(8):
+        browser.post(page, {"oldpassword": f"guess {number}", "password1": new, "password2": new})
+    answer = browser.post(page, {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    assert answer.status_code == 429
+    lisa.refresh_from_db()
+    assert lisa.check_password(PASSWORD)
