@@ -22,7 +22,7 @@ from oauth.models import AccessToken, Application, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, instance, value
 from oauth.remembered import OutdatedError, enabled_scopes, stamp_column
 from oauth.scopes import to_text
-from oauth.token_liveness import alive
+from oauth.token_liveness import alive, with_key_in_force
 
 _OF_TOKEN = (
     "application_id",
@@ -53,6 +53,7 @@ class _Living(NamedTuple):
 
 def _query(model: type[AccessToken | RefreshToken]) -> QuerySet[Any, Any]:
     rows = alive(model._default_manager.filter(token_checksum=value("checksum")), NOW)
+    rows = with_key_in_force(rows) if model is AccessToken else rows
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     stamped = rows.order_by().annotate(stamp=stamp_column())

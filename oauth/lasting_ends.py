@@ -84,7 +84,7 @@ CAUSES = {
     "key": Cause(
         "oauth_signingkey",
         "UPDATE",
-        "new.status = 'withdrawn' AND old.status <> 'withdrawn'",
+        "(new.status = 'withdrawn') <> (old.status = 'withdrawn')",
         "kid = old.kid AND expires > {now}",
         of=("oauth_accesstoken",),
     ),

@@ -19,8 +19,9 @@ from django.utils import timezone
 from accounts.models import Proxy
 from fhir.rows import fetched
 from oauth import standing
-from oauth.models import Application
+from oauth.models import Application, SigningKey
 from oauth.models.consent import in_force
+from oauth.signing_keys import VERIFYING
 
 Token = TypeVar("Token", bound=Model)
 
@@ -53,6 +54,16 @@ def alive(tokens: QuerySet[Token], now: datetime | None = None, *, expiring: boo
         revoked__isnull=True,
         application__status=Application.Status.LIVE.value,
     )
+
+
+def with_key_in_force(tokens: QuerySet[Token]) -> QuerySet[Token]:
+    """Those of the access tokens whose signing key still verifies, for who asks without verifying.
+
+    A withdrawal revokes what its key signed, but cannot see a row that is written in that very moment.
+    Tokens of before keys were written down beside them name none.
+    """
+    key = SigningKey.objects.filter(kid=OuterRef("kid"), status__in=[str(status) for status in VERIFYING])
+    return tokens.filter(Q(kid="") | Exists(key))
 
 
 def _user_still_counts() -> Q:

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from launch.models import LaunchContext
 from oauth.client_secrets import add_secret
-from oauth.models import AccessToken, Application, Consent, RefreshToken, Scope
+from oauth.models import AccessToken, Application, Consent, RefreshToken, Scope, SigningKey
+from oauth.signing_keys import withdraw
 from tests.oauth.issuing import Issued, Key, issue, issue_refresh, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db
@@ -229,3 +230,41 @@ def test_a_refresh_token_of_a_revoked_family_is_not_active(key: Key) -> None:
     text, row = issue_refresh(issue_to(key, application))
     RefreshToken.objects.filter(pk=row.pk).update(revoked=timezone.now())
     assert ask(RFC, text, basic(application, secret)).json() == {"active": False}
+
+
+@pytest.mark.requirement("SMART-271")
+@pytest.mark.parametrize("end", ["withdrawn", "deleted"])
+def test_a_token_recorded_while_its_key_was_withdrawn_is_not_active_and_stays_so(key: Key, end: str) -> None:
+    """Its row is written after the withdrawal, which thus could not revoke it."""
+    application, secret = confidential()
+    if end == "withdrawn":
+        withdraw(key.row)
+    issued = issue_to(key, application)
+    if end == "deleted":
+        SigningKey.objects.all().delete()
+    assert issued.row.revoked is None
+    for url, status in ((RFC, 200), (OLDER, 404)):
+        answer = ask(url, issued.token, basic(application, secret))
+        assert (answer.status_code, answer.json()["active"]) == (status, False)
+    for url in ("/fhir/Patient/a", "/oauth/userinfo"):
+        assert Client().get(url, headers={"Authorization": issued.header}).status_code == 401
+    text, _ = issue_refresh(issued)
+    assert ask(RFC, text, basic(application, secret)).json()["active"] is True
+    SigningKey.objects.update(status="retired")
+    assert ask(RFC, issued.token, basic(application, secret)).json() == {"active": False}
+    assert (AccessToken.objects.get().revoked is None) == (end == "deleted")
+
+
+@pytest.mark.parametrize("status", ["published", "active", "retired"])
+def test_a_token_whose_key_still_verifies_is_active(key: Key, status: str) -> None:
+    application, secret = confidential()
+    issued = issue_to(key, application)
+    SigningKey.objects.update(status=status)
+    assert ask(RFC, issued.token, basic(application, secret)).json()["active"] is True
+
+
+def test_a_token_of_before_keys_were_written_down_is_active(key: Key) -> None:
+    application, secret = confidential()
+    issued = issue_to(key, application)
+    AccessToken.objects.update(kid="")
+    assert ask(RFC, issued.token, basic(application, secret)).json()["active"] is True
