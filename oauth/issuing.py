@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -24,7 +24,7 @@ from oauth.prepared import NOW, Prepared, columns, insert, instance, value
 from oauth.remembered import OutdatedError, stamp_column
 from oauth.revocation import revoke_all
 from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
-from oauth.token_liveness import alive
+from oauth.token_liveness import alive, is_alive
 
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
 # theft.
@@ -80,12 +80,11 @@ def find_refresh_token(token: str, client: Application, stamp: int | None = None
 
 def _refresh_query() -> QuerySet[RefreshToken, Any]:
     rows = RefreshToken.objects.filter(token_checksum=value("checksum"))
-    living = alive(RefreshToken.objects.filter(pk=OuterRef("pk")), NOW)
     people = (f"user__{name}" for name in _OF_USER)
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     consents = (f"consent__{name}" for name in _OF_CONSENT)
     newest_first = F("revoked").desc(nulls_first=True)
-    state = {"is_alive": Exists(living), "stamp": stamp_column()}
+    state = {"is_alive": ExpressionWrapper(is_alive(NOW), BooleanField()), "stamp": stamp_column()}
     found = rows.annotate(**state).order_by(newest_first)
     return found.values_list(*_OF_TOKEN, *people, *contexts, *consents, *state)
 

@@ -43,14 +43,18 @@ def alive(tokens: QuerySet[Token], now: datetime | None = None, *, expiring: boo
     Not `expiring`: also those whose time is over and that nothing else has ended, for work that was begun in
     time.
     """
-    moment = now or timezone.now()
-    unexpired = Q(expires__isnull=True) | Q(expires__gt=moment)
-    return tokens.filter(
+    return tokens.filter(is_alive(now or timezone.now(), expiring=expiring))
+
+
+def is_alive(now: datetime, *, expiring: bool = True) -> Q:
+    """The condition of `alive`, for those who want to know of a token beside other things."""
+    unexpired = Q(expires__isnull=True) | Q(expires__gt=now)
+    return Q(
         unexpired if expiring else Q(),
-        Q(session_expires__isnull=True) | Q(session_expires__gt=moment),
+        Q(session_expires__isnull=True) | Q(session_expires__gt=now),
         _user_still_counts(),
-        _consent_holds(moment),
-        _patient_is_within_reach(moment),
+        _consent_holds(now),
+        _patient_is_within_reach(now),
         revoked__isnull=True,
         application__status=Application.Status.LIVE.value,
     )
