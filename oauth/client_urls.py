@@ -12,12 +12,14 @@ from oauth.models import Application
 
 # RFC 8252 §7.1: a private-use scheme is a domain name in reverse order, so it has a dot.
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+\Z")
+_LOOPBACK_NUMBER = re.compile(r"127(\.[0-9]+){0,3}\Z")
 _LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 
 
 def web_url_fault(url: str) -> str:
-    """What is wrong with a web address of a client: https, or http where the settings allow it. Empty if
-    it is fine.
+    """What is wrong with a web address of a client; empty if it is fine.
+
+    It is https, and not on localhost; where ALLOW_INSECURE_CLIENT_URLS is set, http and localhost will do.
     """
     if not url:
         return ""
@@ -28,9 +30,20 @@ def web_url_fault(url: str) -> str:
         return "must be an absolute https URL."
     if parts.username is not None or parts.password is not None:
         return "must not hold a user name or password."
-    if parts.scheme == "http" and not settings.ALLOW_INSECURE_CLIENT_URLS:
+    if settings.ALLOW_INSECURE_CLIENT_URLS:
+        return ""
+    if parts.scheme == "http":
         return "must be https."
-    return ""
+    return "must not be on localhost." if _is_localhost(parts.hostname) else ""
+
+
+def _is_localhost(host: str) -> bool:
+    """Whether a name or number stands for the very computer that looks it up.
+
+    https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+    """
+    name = host.rstrip(".")
+    return name in ("localhost", "::1") or name.endswith(".localhost") or bool(_LOOPBACK_NUMBER.match(name))
 
 
 def redirect_uri_fault(uri: str, application_type: str) -> str:

@@ -48,7 +48,8 @@ class Fetched:
 def fetch(url: str) -> Fetched:
     """GET a document of at most 128 KiB within some seconds. Raises FetchError.
 
-    Only https, and only public addresses, unless ALLOW_INSECURE_CLIENT_URLS is set.
+    Only https, and only public addresses and those of JWKS_URI_NETWORKS, unless ALLOW_INSECURE_CLIENT_URLS
+    is set.
     """
     parts = _checked(url)
     deadline = time.monotonic() + SECONDS
@@ -75,10 +76,20 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_UNICAST and address.is_global and not is_tunnel
 
 
+def _may_be_called(text: str) -> bool:
+    if "%" in text:
+        return False
+    address = ipaddress.ip_address(text)
+    known = getattr(address, "ipv4_mapped", None) or address
+    return is_public(address) or any(known in network for network in settings.JWKS_URI_NETWORKS)
+
+
 def _checked(url: str) -> SplitResult:
     parts = split_url(url)
-    if parts is None or not parts.hostname or not url.isascii() or web_url_fault(url):
+    if parts is None or not parts.hostname or not url.isascii():
         raise FetchError("The address is not an https URL.")
+    if fault := web_url_fault(url):
+        raise FetchError(f"The address {fault}")
     return parts
 
 
@@ -104,7 +115,7 @@ def _addresses(host: str, port: int) -> list[str]:
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     if not settings.ALLOW_INSECURE_CLIENT_URLS:
         for address in addresses:
-            if "%" in address or not is_public(ipaddress.ip_address(address)):
+            if not _may_be_called(address):
                 raise FetchError(f"The host's address {address} is not a public one.")
     return addresses
 

@@ -1,6 +1,7 @@
 """Insecure set-ups, found by `manage.py check --deploy`."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from django.apps import AppConfig
@@ -38,6 +39,15 @@ def check_client_urls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
     if not settings.ALLOW_INSECURE_CLIENT_URLS:
         return []
     return [Error("ALLOW_INSECURE_CLIENT_URLS must be off in production.", id="smartcdr.E002")]
+
+
+@register(Tags.security, deploy=True)
+def check_key_networks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """No client may make the server call itself, or what a cloud tells each machine about itself."""
+    own = [ip_network(each) for each in ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")]
+    if not any(network.overlaps(each) for network in settings.JWKS_URI_NETWORKS for each in own):
+        return []
+    return [Error("JWKS_URI_NETWORKS must hold no loopback and no link-local address.", id="smartcdr.E006")]
 
 
 @register(Tags.security, deploy=True)

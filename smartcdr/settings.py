@@ -5,6 +5,7 @@ are found by `manage.py check --deploy` (smartcdr/checks.py), not by branches on
 """
 
 import zlib
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ _site = urlsplit(SITE_URL)
 # http and loopback addresses in clients' URLs: for development only
 # (https://datatracker.ietf.org/doc/html/rfc9700).
 ALLOW_INSECURE_CLIENT_URLS = env.bool("ALLOW_INSECURE_CLIENT_URLS", default=DEVELOPMENT)
+# Networks of the operator's own in which clients may publish their keys (by https), as in 10.20.0.0/16.
+JWKS_URI_NETWORKS = [ip_network(each) for each in env.list("JWKS_URI_NETWORKS", default=[])]
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[_site.hostname, *(["127.0.0.1", "[::1]"] if DEVELOPMENT else [])]
 )

@@ -271,6 +271,20 @@ def test_http_urls_are_taken_only_where_the_settings_allow_them(settings: Settin
     assert application.allowed_origins == "http://localhost:8001"
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8443", "LOCALHOST.", "app.localhost", "127.0.0.1", "127.1", "[::1]:8443"]
+)
+@pytest.mark.parametrize("member", ["redirect_uris", "launch_url", "allowed_origins", "logo_uri"])
+def test_localhost_is_taken_only_where_the_settings_allow_it(
+    settings: Settings, host: str, member: str
+) -> None:
+    url = f"https://{host}" if member == "allowed_origins" else f"https://{host}/x"
+    local = {**GOOD, member: [url] if member in ("redirect_uris", "allowed_origins") else url}
+    assert [fault for fault in faults_of(**local) if fault.startswith(f"{member}:")]
+    settings.ALLOW_INSECURE_CLIENT_URLS = True
+    assert fill(Application(), local).name == GOOD["client_name"]
+
+
 def test_every_fault_is_named_at_once_and_the_client_stays_as_it_was() -> None:
     application = Application(name="Before", redirect_uris="https://before.example.org/")
     with pytest.raises(BadMetadata) as bad:

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -217,10 +219,15 @@ def test_registering_an_address_of_keys_makes_nobody_call_it(settings: Settings)
     assert not FetchedKeySet.objects.exists()
 
 
-def test_a_registered_address_of_keys_in_our_own_network_is_never_called(settings: Settings) -> None:
+def test_a_registered_address_of_keys_in_our_own_network_is_never_called(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with jwks_host() as host:
         settings.ALLOW_INSECURE_CLIENT_URLS = False
-        developer = registered(**SIGNING, jwks_uri=host.url.replace("http://", "https://"))
+        inside = [(0, 0, 0, "", ("127.0.0.1", urlsplit(host.url).port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: inside)
+        url = host.url.replace("http://127.0.0.1", "https://keys.example.org")
+        developer = registered(**SIGNING, jwks_uri=url)
         service = Service(developer.put_live(), ec_key(), "first", "ES384")
         refused = post(
             "/oauth/token", {"grant_type": "refresh_token", "refresh_token": "x", **service.proof()}

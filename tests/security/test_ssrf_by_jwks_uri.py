@@ -3,6 +3,7 @@ own network.
 """
 
 import socket
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -61,6 +62,44 @@ def test_a_name_that_leads_inside_is_never_called(
 ) -> None:
     network = Network(monkeypatch, addresses)
     refused(service)
+    assert network.called == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "called"),
+    [
+        (["10.20.7.7"], ["10.20.7.7"]),
+        (["::ffff:10.20.7.7"], ["::ffff:10.20.7.7"]),
+        (["fd00:20::7"], ["fd00:20::7"]),
+        ([PUBLIC], [PUBLIC]),
+        (["10.21.0.1"], []),
+        (["127.0.0.1"], []),
+        (["169.254.169.254"], []),
+        (["fd00:21::7"], []),
+        (["fd00:20::7%eth0"], []),
+        (["10.20.7.7", "10.21.0.1"], []),
+    ],
+)
+def test_of_networks_inside_only_those_of_the_settings_are_called(
+    service: Service,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    addresses: list[str],
+    called: list[str],
+) -> None:
+    settings.JWKS_URI_NETWORKS = [ip_network("10.20.0.0/16"), ip_network("fd00:20::/32")]
+    network = Network(monkeypatch, addresses)
+    refused(service)
+    assert network.called == called
+
+
+@pytest.mark.parametrize("url", ["http://keys.example.org/", "https://localhost/", "https://127.0.0.1/"])
+def test_in_networks_of_the_settings_too_keys_are_fetched_by_https_from_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    settings.JWKS_URI_NETWORKS = [ip_network("0.0.0.0/0")]
+    network = Network(monkeypatch)
+    refused(make_service(client_jwks="", client_jwks_uri=url))
     assert network.called == []
 
 

@@ -25,7 +25,7 @@ def check(**changes: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_safe_set_up_passes_without_a_word() -> None:
-    found = check()
+    found = check(JWKS_URI_NETWORKS="10.20.0.0/16,fd00:20::/32")
     assert (found.returncode, "no issues" in found.stdout) == (0, True), found.stderr
 
 
@@ -37,6 +37,9 @@ def test_a_safe_set_up_passes_without_a_word() -> None:
         ("smartcdr.E003", {"DATABASE_URL": "sqlite://:memory:"}),
         ("smartcdr.E004", {"DEVELOPMENT": "1"}),
         ("smartcdr.E005", {"CACHE_URL": "locmemcache://"}),
+        ("smartcdr.E006", {"JWKS_URI_NETWORKS": "10.20.0.0/16,127.0.0.1/32"}),
+        ("smartcdr.E006", {"JWKS_URI_NETWORKS": "0.0.0.0/0"}),
+        ("smartcdr.E006", {"JWKS_URI_NETWORKS": "fe80::/64"}),
     ],
 )
 def test_each_unsafe_setting_is_refused_by_name(fault: str, changes: dict[str, str]) -> None:
