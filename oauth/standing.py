@@ -15,7 +15,6 @@ from fhir.rows import fetched
 RESTS_ON: dict[str, tuple[str, ...]] = {
     "accounts_proxy": (),
     "accounts_user": ("credentials_reset_at", "fhir_user", "is_active"),
-    "launch_launchcontext": ("patient",),
     "oauth_accesstoken": (
         "application_id",
         "consent_id",
@@ -37,7 +36,8 @@ change to any row may.
 
 Rows of the others are not deleted as long as a token points at them. Whether the token's own row is there and
 not revoked is asked at every request: tokens are revoked all the time, and one should not be looked up anew
-for the sake of another.
+for the sake of another. For the same reason the patient of a launch context is not watched, which somebody
+picks with every launch: if another is put in place of one, `oauth.lasting_ends` revokes every token of it.
 """
 
 ROWS_COUNT = frozenset({"oauth_clientsecret"})

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Proxy, User
 from fhir.outcome import Unauthorized
+from launch.context import make_launch
 from launch.models import LaunchContext
 from oauth import standing
 from oauth.authentication import access_for
@@ -23,6 +24,8 @@ from tests.oauth.issuing import Issued, issue, make_key, make_user
 pytestmark = pytest.mark.django_db
 
 ASKED_AT_EVERY_REQUEST = {"id", "revoked", "token_checksum"}
+# Any change of these revokes every token that rests on them, which is seen at every request.
+REVOKING = [CAUSES["context"]]
 
 
 @pytest.fixture
@@ -46,10 +49,14 @@ def test_every_column_that_decides_whether_a_token_lives_renews_the_stamp() -> N
     assert ("accounts_proxy", "ends") in asked
     assert ("oauth_consent", "withdrawn") in asked
     for table, column in asked:
+        if column == "id":
+            continue
         if table == "oauth_accesstoken" and column in ASKED_AT_EVERY_REQUEST:
             continue
+        if any(cause.table == table and cause.when == f"old.{column} <> new.{column}" for cause in REVOKING):
+            continue
         watched = standing.RESTS_ON[table]
-        assert not watched or column in watched or column == "id", (table, column)
+        assert not watched or column in watched, (table, column)
 
 
 def test_every_condition_that_could_be_undone_ends_tokens_for_good() -> None:
@@ -86,7 +93,6 @@ CHANGES: dict[str, Any] = {
     "a scope that is deleted": lambda _: Scope.objects.filter(pattern="patient/*.rs").delete(),
     "a key's status": lambda _: SigningKey.objects.update(status="withdrawn"),
     "a key that is deleted": lambda _: SigningKey.objects.all().delete(),
-    "the patient in context": lambda _: LaunchContext.objects.update(patient="b"),
     "a token's scope": lambda i: AccessToken.objects.filter(pk=i.row.pk).update(scope="openid"),
     "a token's end": lambda i: AccessToken.objects.filter(pk=i.row.pk).update(expires=timezone.now()),
 }
@@ -111,6 +117,16 @@ def test_what_ends_no_token_leaves_the_stamp(issued: Issued) -> None:
     ClientSecret.objects.update(last_used=timezone.now())
     assert standing.current() == keys_only
     assert keys_only != before
+
+
+def test_a_pick_leaves_the_stamp_and_another_patient_in_its_place_revokes(issued: Issued) -> None:
+    before = standing.current()
+    waiting = make_launch(issued.row.application, issued.row.user)
+    LaunchContext.objects.filter(pk=waiting.pk).update(patient="b")
+    assert standing.current() == before
+    assert AccessToken.objects.get(pk=issued.row.pk).revoked is None
+    LaunchContext.objects.filter(pk=issued.row.launch_context_id).update(patient="b")
+    assert AccessToken.objects.get(pk=issued.row.pk).revoked is not None
 
 
 def test_a_change_that_is_rolled_back_leaves_the_stamp(issued: Issued) -> None:
