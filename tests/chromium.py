@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -79,9 +80,9 @@ class Visitors:
     pictures: Path
     all: list[Visitor] = field(default_factory=list)
 
-    def new(self) -> Visitor:
-        """Somebody who has not been here before."""
-        page = self.browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    def new(self, **window: Any) -> Visitor:
+        """Somebody who has not been here before; `window` as Playwright takes it, 1280 px wide if not given."""
+        page = self.browser.new_context(**{"viewport": DESKTOP, **window}).new_page()
         visitor = Visitor(self.site, page, self.pictures)
         page.on("pageerror", lambda fault: visitor.faults.append(str(fault)))
         self.all.append(visitor)
