@@ -20,7 +20,7 @@ NAMED = {
     "fhirUser": "Know which record on this server is yours",
     "profile": "See your name, user name and e-mail address",
     "email": "See your e-mail address",
-    "offline_access": "Keep this access when you are away, until it runs out or until you revoke it",
+    "offline_access": "Keep this access when you are away, until it runs out or until you take it back",
     "online_access": "Keep this access while you stay signed in",
     "introspection": "Check whether access that other apps were given is still valid",
 }

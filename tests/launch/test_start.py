@@ -95,6 +95,21 @@ def test_a_patient_launches_for_themselves_and_for_nobody_else(
     assert LaunchContext.objects.count() == 1
 
 
+def test_a_patient_reads_of_visits_where_a_clinician_reads_of_encounters(
+    client: Client, amy: User, clinician: User, app: Any, records: None
+) -> None:
+    """What a page calls the same list, for a lay person and for a professional."""
+    pages = {}
+    for user in (amy, clinician):
+        client.force_login(user)
+        pages[user] = client.get(f"/launch/{app.pk}/amy/").content.decode()
+    assert "Visit (optional)" in pages[amy]
+    assert "The latest visits, newest first." in pages[amy]
+    assert "No particular visit" in pages[amy]
+    assert "Encounter (optional)" in pages[clinician]
+    assert "No particular encounter" in pages[clinician]
+
+
 def test_a_patients_list_never_names_others(client: Client, amy: User, app: Any, records: None) -> None:
     client.force_login(amy)
     response = client.get(f"/launch/{app.pk}/", {"q": "s"})

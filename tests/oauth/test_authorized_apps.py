@@ -39,13 +39,15 @@ def test_the_page_says_in_plain_words_what_was_allowed() -> None:
 def test_access_that_lasts_is_said_to_last() -> None:
     client, user = signed_in()
     issue_refresh(issue(make_key(), user, scope="offline_access", patient="a"))  # type: ignore[arg-type]
-    assert "Keeps its access until you take it back" in client.get(URL).content.decode()
+    assert "can renew it by itself for as long as is said above" in client.get(URL).content.decode()
 
 
 def test_other_peoples_apps_are_not_shown_and_cannot_be_revoked() -> None:
     client, _ = signed_in()
     issued = issue(make_key(), make_user("Patient/b"), scope="patient/*.rs", patient="b")
-    assert "You have not allowed any app" in client.get(URL).content.decode()
+    empty = client.get(URL).content.decode()
+    assert "You have not allowed any app" in empty
+    assert "These apps may use" not in empty
     answer = client.post(f"{URL}/revoke", {"client_id": issued.row.application.client_id})
     assert answer.status_code == 404
     assert alive(AccessToken.objects.filter(pk=issued.row.pk)).exists()

@@ -29,7 +29,7 @@ def test_the_page_names_app_person_patient_and_each_scope_in_plain_words() -> No
         "p1",
         "Know that it is you who signed in",
         "Read and search lab results, vital signs and other observations of the patient",
-        "until you revoke it",
+        "until you take it back",
     ):
         assert words in text
     assert ticks(page) == ["patient/Observation.rs", "offline_access"]

@@ -73,7 +73,7 @@ SENTENCE = re.compile(r"[A-Z][a-z]+,? [^?|_/*]+\Z")
         ("launch", "Know for which patient it was opened"),
         ("launch/patient", "Know which patient you are working with"),
         ("launch/diagnosticreport", "Know which diagnostic report you are working with"),
-        ("offline_access", "Keep this access when you are away, until it runs out or until you revoke it"),
+        ("offline_access", "Keep this access when you are away, until it runs out or until you take it back"),
         ("launch/encounter", "Know which visit or hospital stay you are working with"),
         ("launch/location?role=x", "Know which place of care you are working with"),
         ("https://a.example/scopes/own-thing", "Use an additional function, “own thing”, of a.example"),
