@@ -32,8 +32,8 @@ def is_allowed(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
     """Whether the page that sends this request may read the answer; a receiver of corsheaders' signal.
 
     A preflight names no client, so that the origins of all live clients count for it. Where a view has
-    found out the client, it leaves it on the request (`calling_client`): then only its origins count. At the
-    API the access token says whose it is.
+    found out the client, it leaves it on the request (`calling_client`): then only its origins count. Else
+    an access token says whose it is, also one that has ended.
     """
     path = request.path_info
     if path in PUBLIC or path.startswith(PUBLIC_BELOW):
@@ -44,7 +44,7 @@ def is_allowed(sender: Any, request: HttpRequest, **kwargs: Any) -> bool:
     client = getattr(request, "calling_client", None)
     if client is not None:
         return is_origin_of(client, origin)
-    if path not in FOR_CLIENTS and (client_id := _client_of_token(request)):
+    if client_id := _client_of_token(request):
         return _is_origin_of_a_live_client(origin, client_id)
     return _is_origin_of_a_live_client(origin)
 

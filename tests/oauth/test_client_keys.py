@@ -22,7 +22,7 @@ from oauth.client_keys import (
 from oauth.guarded_fetch import FetchError
 from oauth.models import FetchedKeySet
 from tests.oauth.jwks_host import Host, jwks_host
-from tests.oauth.services import Service, ec_key, jwk_of, jwks_of, make_service
+from tests.oauth.services import Service, ec_key, jwk_of, jwks_of, make_service, rsa_key
 
 pytestmark = pytest.mark.django_db
 ASYMMETRIC = "https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html"
@@ -133,6 +133,23 @@ def test_a_key_that_was_added_is_found_at_once_and_made_up_ones_are_looked_for_s
     clock.pass_by(REFETCH_AFTER)
     key_set_of(service.application, "x")
     assert len(host.seen) == 3
+
+
+@pytest.mark.requirement("SMART-341")
+@pytest.mark.parametrize("alg", ["ES384", "RS384"])
+def test_an_app_that_changes_its_keys_proves_itself_by_the_new_one_before_the_old_set_has_run_out(
+    service: Service, host: Host, clock: Clock, alg: str
+) -> None:
+    assert status(service) == 200
+    clock.pass_by(REFETCH_AFTER)
+    second = ec_key(1) if alg == "ES384" else rsa_key(1)
+    host.body = jwks_of(jwk_of(ec_key(), "first"), jwk_of(second, "second")).encode()
+    service.private, service.kid, service.alg = second, "second", alg
+    assert [status(service), status(service)] == [200, 200]
+    assert len(host.seen) == 2
+    unknown = service.ask_token(**service.proof(headers={"kid": "third"}))
+    assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")
+    assert unknown.json()["error_description"] == "No registered key has this kid."
 
 
 def test_a_key_that_was_taken_away_is_forgotten_when_the_time_is_over(

@@ -87,6 +87,21 @@ def test_two_secrets_overlap_and_each_is_refused_at_the_first_request_out_of_its
     assert answers(client, first, second, later) == [401, 200, 200]
 
 
+def test_staff_see_when_each_secret_was_last_used_at_an_endpoint() -> None:
+    client, first = make_client(confidential=True, introspection="own")
+    second = add_secret(client, "second")
+
+    def used() -> set[str]:
+        return set(ClientSecret.objects.exclude(last_used=None).values_list("description", flat=True))
+
+    assert answers(client, "wrong") == [401]
+    assert used() == set()
+    assert answers(client, second, second) == [200, 200]
+    assert used() == {"second"}
+    assert answers(client, first) == [200]
+    assert used() == {"", "second"}
+
+
 def test_a_client_that_changes_to_keys_opens_nothing_with_its_old_secrets() -> None:
     client, secret = make_client(confidential=True, introspection="own")
     assert answers(client, secret) == [200]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from oauth.models import Application
+from oauth.models import AccessToken, Application
 from tests.oauth.flow import Flow, basic, make_client, make_user, run_authorization_code
 
 pytestmark = pytest.mark.django_db
@@ -156,3 +156,37 @@ def test_the_answer_to_a_wrong_secret_may_be_read_by_registered_pages_and_by_no_
         )
         assert response.status_code == 401
         assert allowed(response) == (HOME if origin == HOME else "")
+
+
+@pytest.mark.parametrize("path", ["/fhir/Patient/p1", "/fhir/Patient", "/oauth/userinfo"])
+def test_a_page_learns_that_its_token_has_ended(path: str) -> None:
+    make_client(allowed_origins="https://other.example.org")
+    client, _ = make_client(allowed_origins=HOME)
+    bearer = run_authorization_code(client, make_user()).bearer
+    AccessToken.objects.get().revoke()
+    for origin, expected in ((HOME, HOME), ("https://other.example.org", ""), ("https://x.example.org", "")):
+        response = Browser().get(path, headers={**bearer, "Origin": origin})
+        assert response.status_code == 401
+        assert 'error="invalid_token"' in response["WWW-Authenticate"]
+        assert allowed(response) == expected
+        exposed = response.get("Access-Control-Expose-Headers", "")
+        assert ("WWW-Authenticate" in exposed) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [("/oauth/revoke", "token=x", 200), ("/oauth/revoke", "", 400), ("/oauth/introspect", "token=x", 401)],
+)
+def test_a_clients_page_reads_the_answers_about_tokens_and_their_errors(
+    path: str, body: str, status: int
+) -> None:
+    make_client(allowed_origins="https://other.example.org")
+    client, _ = make_client(allowed_origins=HOME)
+    for origin, expected in ((HOME, HOME), ("https://x.example.org", "")):
+        response = Browser().post(
+            path,
+            f"{body}&client_id={client.client_id}",
+            content_type="application/x-www-form-urlencoded",
+            headers={"Origin": origin},
+        )
+        assert (response.status_code, allowed(response)) == (status, expected)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from oauth import catalogue, smart_configuration
 from oauth.models import Scope
@@ -155,6 +156,26 @@ def test_the_oauth_uris_are_those_of_the_smart_configuration(client: Client) -> 
         "introspect": document["introspection_endpoint"],
         "manage": document["management_endpoint"],
         "revoke": document["revocation_endpoint"],
+    }
+
+
+@pytest.mark.parametrize("registers", [True, False])
+def test_the_capability_statement_names_smart_and_the_endpoints_of_the_smart_configuration(
+    client: Client, settings: Settings, registers: bool
+) -> None:
+    settings.DYNAMIC_REGISTRATION = registers
+    document = read(client, SMART)
+    security = read(client, "/fhir/metadata")["rest"][0]["security"]
+    [service] = security["service"]
+    assert [coding["code"] for coding in service["coding"]] == ["SMART-on-FHIR"]
+    [extension] = security["extension"]
+    assert extension["url"].endswith("/StructureDefinition/oauth-uris")
+    named = {"authorize": "authorization", "token": "token", "introspect": "introspection"}
+    named |= {"manage": "management", "revoke": "revocation"} | (
+        {"register": "registration"} if registers else {}
+    )
+    assert {each["url"]: each["valueUri"] for each in extension["extension"]} == {
+        name: document[f"{member}_endpoint"] for name, member in named.items()
     }
 
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import jwt
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 
 from oauth.models import Scope
+from tests.oauth import flow as signing_in
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 
 pytestmark = [
@@ -73,3 +76,41 @@ def test_only_pages_of_the_tokens_own_client_may_read_it_in_a_browser() -> None:
     for page, may_read in ((origin, True), ("https://other.example.org", False)):
         answer = Client().get(URL, headers={"Authorization": issued.header, "Origin": page})
         assert (answer.get("Access-Control-Allow-Origin") == page) == may_read
+
+
+NAMES = {"name", "given_name", "family_name", "preferred_username", "email", "profile"}
+
+
+@pytest.mark.requirement("https://openid.net/specs/openid-connect-core-1_0.html#ScopeClaims")
+@pytest.mark.parametrize("is_verified", [True, False])
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("openid", set()),
+        ("openid fhirUser", {"fhirUser"}),
+        ("openid profile", NAMES),
+        ("openid email", {"email", "email_verified"}),
+        ("openid fhirUser profile email", {*NAMES, "fhirUser", "email_verified"}),
+    ],
+)
+def test_userinfo_and_id_token_tell_the_same_of_a_person(
+    scope: str, told: set[str], is_verified: bool
+) -> None:
+    user = signing_in.make_user("Patient/a", email="ada@example.org")
+    EmailAddress.objects.create(user=user, email=user.email, verified=is_verified, primary=True)
+    result = signing_in.run_authorization_code(signing_in.make_client()[0], user, scope)
+    of_userinfo = fetch(result.bearer["Authorization"]).json()
+    id_token = jwt.decode(result.tokens["id_token"], options={"verify_signature": False})
+    assert of_userinfo == {name: id_token[name] for name in {"sub", *told}}
+    assert set(id_token) == {"iss", "sub", "aud", "iat", "exp", "auth_time", "at_hash", *told}
+    assert id_token.get("email_verified", is_verified) is is_verified
+    assert (id_token["sub"], len(id_token["sub"]) <= 255) == (str(user.uid), True)
+
+
+def test_a_person_is_one_subject_at_every_app_and_each_time() -> None:
+    user, app = signing_in.make_user("Patient/a"), signing_in.make_client()[0]
+    told = {
+        fetch(signing_in.run_authorization_code(one, user, "openid").bearer["Authorization"]).json()["sub"]
+        for one in (app, app, signing_in.make_client()[0])
+    }
+    assert told == {str(user.uid)}
