@@ -8,3 +8,4 @@ class FhirConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "fhir"
+    verbose_name = "FHIR"

@@ -65,6 +65,7 @@ def test_a_confidential_client_shows_its_secret_once(staff: Client) -> None:
     application = Application.objects.get(client_id="growth")
     secret = page.context["made"][0][1]
     assert secret in page.content.decode()
+    assert '&rsaquo; <a href="/admin/oauth/application/">Clients</a>' in page.content.decode()
     assert "no-store" in page["Cache-Control"]
     assert verify(application, secret)
     later = staff.get(f"/admin/oauth/application/{application.pk}/change/").content.decode()

@@ -36,6 +36,7 @@ def test_staff_replace_a_key_step_by_step_and_are_asked_before_each(staff: Clien
     first = new_key("ES256", SigningKey.Status.ACTIVE)
     page = act(staff, "signingkey", "rotate", first.pk)
     assert "No token is refused" in page.content.decode()
+    assert '&rsaquo; <a href="/admin/oauth/signingkey/">Signing keys</a>' in page.content.decode()
     assert states() == ["active"]
     assert "is new, and published" in confirm(staff, page).content.decode()
     assert states() == ["active", "published"]
