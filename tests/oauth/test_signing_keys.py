@@ -7,6 +7,7 @@ import jwt
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client as Browser
 
 from oauth.models import SigningKey
@@ -21,6 +22,7 @@ from oauth.signing_keys import (
     withdraw,
 )
 from oauth.token_verification import NotOurToken, verify
+from tests.fhir.serving import at_once
 from tests.oauth.flow import make_client, make_user, run_authorization_code
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +38,19 @@ def test_the_command_makes_one_key_of_each_algorithm_and_none_the_second_time() 
         ("RS256", "active"),
     ]
     assert said.getvalue().count("Made") == 2
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_at_the_same_moment_make_one_key_of_each_algorithm() -> None:
+    def start(number: int) -> int:
+        try:
+            return len(ensure_signing_keys())
+        finally:
+            connection.close()
+
+    assert sorted(at_once(4, start)) == [0, 0, 0, 2]
+    assert sorted(SigningKey.objects.values_list("algorithm", flat=True)) == ["ES256", "RS256"]
 
 
 def test_without_keys_nothing_is_signed() -> None:
