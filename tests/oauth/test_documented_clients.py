@@ -21,6 +21,7 @@ ONE, SEVERAL, DEFINITION = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILIN
 def test_the_client_that_the_page_registers_is_a_web_app_with_a_secret() -> None:
     answer = register(json.loads(ONE))
     assert set(answer) == {"client_id", "client_secret"}
+    assert f"manage.py client_secrets {answer['client_id']} " in PAGE
     assert Application.objects.get().application_type == "web"
 
 
