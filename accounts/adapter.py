@@ -4,9 +4,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.core.internal import ratelimit
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.known_browsers import known_as, remember
+from accounts.models import User
+from accounts.recent_proof import has_proven_recently
 
 QUIET_MESSAGES = frozenset({"account/messages/logged_in.txt"})
 """What people can see for themselves: the page after sign-in needs no banner, least of all a consent page."""
@@ -39,6 +45,33 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         header before it, and everybody who guesses passwords would choose a port of their own for each try.
         """
         return str(credentials.get("username", "")).lower()
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse a try too many. Browsers in which the person has signed in before are counted each by
+        itself, so that guesses from elsewhere, or from the same hospital's address, do not stop them.
+        """
+        name = self._get_login_attempts_cache_key(request, **credentials)
+        browser = known_as(request, name)
+        if not browser:
+            super().pre_authenticate(request, **credentials)
+            return
+        self._login_failed_rl_usage = ratelimit.consume(
+            request, app="allauth.account", action="login_failed_known_browser", key=f"{browser} {name}"
+        )
+        if not self._login_failed_rl_usage:
+            raise self.validation_error("too_many_login_attempts")
+
+    def post_login(self, request: HttpRequest, user: User, **how: Any) -> HttpResponse:
+        """Go on after a sign-in, second factor and all, in a browser that is known from now on."""
+        response: HttpResponse = super().post_login(request, user, **how)
+        remember(request, response, user.username)
+        return response
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Before weighty things: unless this session's person has given a proof within the last minutes, as
+        signing in is one.
+        """
+        return not has_proven_recently(context.request)
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any

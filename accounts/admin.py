@@ -3,15 +3,23 @@
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.contrib import admin
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from accounts.forms import StaffPasswordForm, UserForm
 from accounts.models import Proxy, User
+from accounts.recent_proof import has_proven_recently
+from accounts.second_factor import FACTORS, reset_second_factor
 
-# django-allauth's own list of e-mail addresses: nobody signs in by e-mail here.
-admin.site.unregister(EmailAddress)
+# django-allauth's own lists: nobody signs in by e-mail here, and the others would show secrets and sessions.
+for _listed in (EmailAddress, Authenticator, UserSession):
+    admin.site.unregister(_listed)
 
 SUPERUSER_ONLY = ("is_superuser", "user_permissions")
 
@@ -31,7 +39,16 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
     form = UserForm
     change_password_form = StaffPasswordForm
     inlines = [ProxyInline]
-    list_display = ("username", "full_name", "fhir_user", "is_active", "is_staff", "last_login")
+    actions = ("reset_second_factor",)
+    list_display = (
+        "username",
+        "full_name",
+        "fhir_user",
+        "is_active",
+        "is_staff",
+        "second_factor",
+        "last_login",
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "first_name", "last_name", "email", "fhir_user")
     search_help_text = "User name, name, e-mail address or FHIR user"
@@ -73,6 +90,43 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
             },
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """People, with what they have beside a password."""
+        return super().get_queryset(request).prefetch_related("authenticator_set")
+
+    @admin.display(description="second factor", boolean=True)
+    def second_factor(self, person: User) -> bool:
+        """Whether sign-in asks for more than a password."""
+        return any(each.type in FACTORS for each in person.authenticator_set.all())  # type: ignore[attr-defined]
+
+    @admin.action(description="Reset the second factor of the selected people", permissions=["change"])
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """For people who have lost theirs: ask first, then remove all factors and end tokens and sessions.
+
+        Raises ReauthenticationRequired for staff who have not proven lately who they are; the form that they
+        sent is taken up again afterwards.
+        """
+        if not has_proven_recently(request):
+            raise ReauthenticationRequired
+        people = [each for each in queryset if each.pk != request.user.pk and self._outranks(request, each)]
+        if len(people) < queryset.count():
+            messages.error(request, "Superusers are reset by superusers, and nobody resets themselves.")
+        if not people:
+            return None
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Reset the second factor?",
+                "opts": self.opts,
+                "people": people,
+            }
+            return TemplateResponse(request, "admin/accounts/reset_second_factor.html", context)
+        for person in people:
+            reset_second_factor(person)
+            self.log_change(request, person, "Reset the second factor.")
+            messages.success(request, f"{person} has no second factor now, and is signed out everywhere.")
+        return None
 
     @admin.display(description="name", ordering="last_name")
     def full_name(self, person: User) -> str:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 FHIR_USER = RegexValidator(
     r"^(Patient|RelatedPerson|Practitioner)/[A-Za-z0-9\-.]{1,64}\Z",
@@ -41,6 +42,17 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # made by an 
     credentials_reset_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Tokens issued before this moment are dead."
     )
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Ties sessions to the credentials that opened them: Django ends those for which this has changed.
+
+        By itself it does so for a new password; here also for the moment at which staff reset something.
+        """
+        by_password = super()._get_session_auth_hash(secret)  # type: ignore[misc]  # the stubs know it not
+        if self.credentials_reset_at is None:
+            return str(by_password)
+        moment = self.credentials_reset_at.isoformat()
+        return salted_hmac("accounts.session", by_password + moment, secret, algorithm="sha256").hexdigest()
 
     @property
     def fhir_user_type(self) -> str:

@@ -1,19 +1,48 @@
-"""Sign-in, sign-out and the password. Sign-up and e-mail do not exist: staff make the accounts.
+"""Sign-in, sign-out, the password, second factors and sessions. Sign-up and e-mail do not exist: staff make
+the accounts.
 
 The names are those that django-allauth looks for.
 """
 
+from typing import Any
+
 from allauth.account import views as allauth_views
-from django.urls import path
+from allauth.mfa.base import views as mfa
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as passkeys
+from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from accounts import views
+from accounts import sessions, views
 
-# They name whoever is signed in, so that no cache may keep them.
+
+def page(route: str, view: Any, name: str) -> URLPattern:
+    """A page that no cache may keep, as it names whoever is signed in or shows their secrets."""
+    return path(route, never_cache(view), name=name)
+
+
 urlpatterns = [
-    path("login/", never_cache(views.SignInView.as_view()), name="account_login"),
-    path("logout/", never_cache(allauth_views.logout), name="account_logout"),
-    path("inactive/", never_cache(allauth_views.account_inactive), name="account_inactive"),
-    path("reauthenticate/", never_cache(views.ConfirmPasswordView.as_view()), name="account_reauthenticate"),
-    path("password/change/", never_cache(views.ChangePasswordView.as_view()), name="account_change_password"),
+    page("login/", views.SignInView.as_view(), "account_login"),
+    page("logout/", allauth_views.logout, "account_logout"),
+    page("inactive/", allauth_views.account_inactive, "account_inactive"),
+    page("reauthenticate/", views.ConfirmPasswordView.as_view(), "account_reauthenticate"),
+    page("password/change/", views.ChangePasswordView.as_view(), "account_change_password"),
+    page("sessions/", sessions.SessionsView.as_view(), "usersessions_list"),
+    page("security/", mfa.index, "mfa_index"),
+    page("security/authenticate/", views.SecondStepView.as_view(), "mfa_authenticate"),
+    page("security/reauthenticate/", views.ConfirmCodeView.as_view(), "mfa_reauthenticate"),
+    page("security/app/add/", totp.activate_totp, "mfa_activate_totp"),
+    page("security/app/remove/", totp.deactivate_totp, "mfa_deactivate_totp"),
+    page("security/codes/", codes.view_recovery_codes, "mfa_view_recovery_codes"),
+    page("security/codes/new/", codes.generate_recovery_codes, "mfa_generate_recovery_codes"),
+    page("security/codes/download/", codes.download_recovery_codes, "mfa_download_recovery_codes"),
+    page("security/passkeys/", passkeys.list_webauthn, "mfa_list_webauthn"),
+    page("security/passkeys/add/", passkeys.add_webauthn, "mfa_add_webauthn"),
+    page("security/passkeys/login/", passkeys.login_webauthn, "mfa_login_webauthn"),
+    page(
+        "security/passkeys/reauthenticate/", views.ConfirmPasskeyView.as_view(), "mfa_reauthenticate_webauthn"
+    ),
+    page("security/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, "mfa_remove_webauthn"),
+    page("security/passkeys/<int:pk>/edit/", passkeys.edit_webauthn, "mfa_edit_webauthn"),
 ]

@@ -3,6 +3,11 @@
 from typing import Any
 
 from allauth.account.views import LoginView, PasswordChangeView, ReauthenticateView
+from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeView
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -38,6 +43,31 @@ class SignInView(NamesWaitingApp, LoginView):  # type: ignore[misc]  # allauth s
 
 class ConfirmPasswordView(NamesWaitingApp, ReauthenticateView):  # type: ignore[misc]  # allauth ships no types
     """The password once more, of somebody who is signed in."""
+
+
+class SecondStepView(AuthenticateView):  # type: ignore[misc]  # allauth ships no types
+    """The second step of signing in, in the ways that this person has."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add `ways`: the kinds of factors."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        factors = Authenticator.objects.filter(user=self.stage.login.user)
+        context["ways"] = list(factors.values_list("type", flat=True))
+        return context
+
+
+class ConfirmCodeView(NamesWaitingApp, ReauthenticateByCodeView):  # type: ignore[misc]  # allauth ships no types
+    """A code of the second factor, of somebody who is signed in."""
+
+
+class ConfirmPasskeyView(NamesWaitingApp, ReauthenticateWebAuthnView):  # type: ignore[misc]  # allauth ships no types
+    """A passkey, of somebody who is signed in."""
+
+    def form_invalid(self, form: Any) -> HttpResponseBase:
+        """Show the page once more; allauth would go to the sign-in page, and forget where to go on."""
+        for message in form.errors.get("credential", []):
+            messages.error(self.request, message)
+        return self.render_to_response(self.get_context_data())  # type: ignore[no-any-return]
 
 
 @method_decorator(login_required, name="dispatch")

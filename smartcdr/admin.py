@@ -8,6 +8,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts.second_factor import missing_for_staff
+
 
 class SmartcdrAdminSite(admin.AdminSite):
     """Stock Django admin under our brand."""
@@ -16,9 +18,18 @@ class SmartcdrAdminSite(admin.AdminSite):
     site_title = "Smart CDR"
     index_title = "Administration"
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff, with the second factor that the settings may ask of them."""
+        return super().has_permission(request) and not missing_for_staff(request)
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send people to the common sign-in page, so that its rate limits hold for staff too; those who are
-        signed in and no staff to the portal, and say why."""
+        signed in and no staff to the portal, and say why; staff to the second factor that they owe."""
+        missing = missing_for_staff(request) if super().has_permission(request) else ""
+        if missing:
+            messages.info(request, "The administration asks for a second factor beside the password.")
+            back = request.GET.get("next") or reverse("admin:index")
+            return redirect(f"{missing}?{urlencode({'next': back})}")
         if request.user.is_authenticated and not self.has_permission(request):
             messages.info(request, "The administration is for staff. These pages are yours.")
             return redirect("launch:portal")

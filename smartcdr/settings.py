@@ -33,7 +33,7 @@ ALLOWED_HOSTS = env.list(
 SECRET_KEY = env.str(
     "SECRET_KEY", default="development-only-not-secret" if DEVELOPMENT else environ.Env.NOTSET
 )
-# Fernet keys, newest first: they encrypt the private signing keys at rest.
+# Fernet keys, newest first: they encrypt private signing keys and second factors' secrets.
 KEY_ENCRYPTION_KEYS = env.list(
     "KEY_ENCRYPTION_KEYS",
     default=["ZGV2ZWxvcG1lbnQtb25seS1ub3Qtc2VjcmV0LWtleSE="] if DEVELOPMENT else environ.Env.NOTSET,
@@ -56,6 +56,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "corsheaders",
     "csp",
     "rest_framework",
@@ -148,6 +150,24 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.OwnPasswordForm",
     "reauthenticate": "accounts.forms.ConfirmPasswordForm",
 }
+# A second factor: an authenticator app or a passkey, with recovery codes for the day on which it is lost.
+MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.factor_forms.CodeForm",
+    "reauthenticate": "accounts.factor_forms.CodeAgainForm",
+    "activate_totp": "accounts.factor_forms.NewAppForm",
+    "authenticate_webauthn": "accounts.factor_forms.PasskeyForm",
+    "reauthenticate_webauthn": "accounts.factor_forms.PasskeyAgainForm",
+    "login_webauthn": "accounts.factor_forms.PasskeySignInForm",
+    "add_webauthn": "accounts.factor_forms.NewPasskeyForm",
+    "edit_webauthn": "accounts.factor_forms.PasskeyNameForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True  # with the device's own PIN, finger or face: two factors in one
+# Whoever has no second factor, or has not shown it in this session, does not come into the console.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEVELOPMENT)
+# For so many seconds after a proof nobody is asked again before a weighty thing.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 # Workstations are shared: a session ends with the browser, and after SESSION_SECONDS at the latest.
 ACCOUNT_SESSION_REMEMBER = False
 # Rights of CONTRACT "user's rights": who a clinician may see, what a patient may write.
@@ -160,6 +180,7 @@ PATIENT_WRITABLE = env.list("PATIENT_WRITABLE", default=["Observation", "Questio
 _cookie = f"{'__Host-' if _site.scheme == 'https' else ''}smartcdr_{zlib.crc32(SITE_URL.encode()):08x}"
 SESSION_COOKIE_NAME = f"{_cookie}_session"
 CSRF_COOKIE_NAME = f"{_cookie}_csrf"
+KNOWN_BROWSER_COOKIE_NAME = f"{_cookie}_known"  # accounts/known_browsers.py
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _site.scheme == "https"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -235,6 +256,7 @@ DYNAMIC_REGISTRATION = env.bool("DYNAMIC_REGISTRATION", default=False)
 DYNAMIC_REGISTRATION_OPEN = env.bool("DYNAMIC_REGISTRATION_OPEN", default=False)
 # How often, counted as sign-ins are (oauth/views/register.py): by token, without one by address, by client.
 ACCOUNT_RATE_LIMITS = {
+    "login_failed_known_browser": "5/5m/key",  # as allauth's login_failed, for browsers known of old
     "register_client": "60/h/key",
     "register_client_openly": "10/h/ip",
     "change_registration": "60/h/key",

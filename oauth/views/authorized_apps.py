@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -57,8 +58,11 @@ def manage(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
+@reauthentication_required(app="oauth")
 def withdraw_one(request: HttpRequest) -> HttpResponse:
-    """Take back everything from one app, named by client_id in the posted form."""
+    """Take back everything from one app, named by client_id in the posted form; by somebody who has proven
+    lately who they are, else after they have done so.
+    """
     client_id = request.POST.get("client_id", "")
     if not client_id.isprintable():
         raise Http404

@@ -1,13 +1,13 @@
 """Fresh rate limits and a person for each test."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from django.core.cache import cache
 
 from accounts.models import User
-
-PASSWORD = "correct horse battery"
+from tests.accounts.codes import PASSWORD, code_of
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +30,24 @@ def amy(db: None) -> User:
 def chief(db: None) -> User:
     """A superuser of the console, without a FHIR identity."""
     return User.objects.create_superuser("chief", password=PASSWORD)
+
+
+@dataclass
+class Clock:
+    """The clock by which codes are checked: it stands until a test moves it."""
+
+    period: int = 57_000_000
+
+    def code(self, secret: str, periods: int = 0) -> str:
+        """What an authenticator app shows so many periods of 30 seconds from now."""
+        return code_of(secret, self.period + periods)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A standing clock for codes."""
+    standing = Clock()
+    monkeypatch.setattr(
+        "allauth.mfa.totp.internal.auth.yield_hotp_counters_from_time", lambda: iter([standing.period])
+    )
+    return standing

@@ -1,0 +1,142 @@
+"""Setting up and removing second factors, and the proof that is asked for before."""
+
+import time
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+
+from accounts.models import User
+from tests.accounts.codes import LOGIN, SECURITY, first_step, recovery_codes, with_app
+from tests.accounts.conftest import PASSWORD, Clock
+
+ADD, REMOVE = f"{SECURITY}app/add/", f"{SECURITY}app/remove/"
+CONFIRM = "/accounts/reauthenticate/"
+WEIGHTY = [
+    ADD,
+    f"{SECURITY}codes/new/",
+    f"{SECURITY}codes/",
+    f"{SECURITY}codes/download/",
+    f"{SECURITY}passkeys/add/",
+]
+
+
+def signed_in_long_ago(client: Client, user: User, seconds: int = 3600) -> None:
+    """A session whose last proof was so many seconds ago."""
+    first_step(client, user)
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= seconds
+    session.save()
+
+
+def test_an_app_is_set_up_with_its_first_code_and_codes_for_the_day_it_is_lost(
+    client: Client, amy: User, clock: Clock
+) -> None:
+    first_step(client, amy)
+    page = client.get(ADD)
+    assert page.context["totp_svg_data_uri"].startswith("data:image/svg+xml;base64,")
+    assert "Smart%20CDR%20%28testserver%29" in page.context["totp_url"]
+    secret = page.context["form"].secret
+    assert secret in page.content.decode()
+    assert client.post(ADD, {"code": clock.code(secret, 5)}).status_code == 200
+    assert not Authenticator.objects.exists()
+    answer = client.post(ADD, {"code": clock.code(secret)})
+    codes = client.get(answer["Location"])
+    assert "no-store" in codes["Cache-Control"]
+    assert len(recovery_codes(amy)) == 10
+    assert all(code in codes.content.decode() for code in recovery_codes(amy))
+    assert client.get(f"{SECURITY}codes/download/")["Content-Disposition"].startswith("attachment")
+
+
+def test_the_secret_of_an_app_that_is_set_up_is_shown_no_more(
+    client: Client, amy: User, clock: Clock
+) -> None:
+    first_step(client, amy)
+    secret = client.get(ADD).context["form"].secret
+    client.post(ADD, {"code": clock.code(secret)})
+    assert client.get(ADD)["Location"] == REMOVE
+    for path in (SECURITY, REMOVE):
+        assert secret not in client.get(path).content.decode()
+
+
+def test_removing_the_last_factor_removes_the_recovery_codes(client: Client, amy: User, clock: Clock) -> None:
+    with_app(amy)
+    client.force_login(amy)
+    assert client.get(REMOVE).status_code == 200
+    assert client.post(REMOVE)["Location"] == SECURITY
+    assert not Authenticator.objects.exists()
+
+
+def test_new_recovery_codes_make_the_old_ones_worthless(client: Client, amy: User, clock: Clock) -> None:
+    with_app(amy)
+    old = set(recovery_codes(amy))
+    client.force_login(amy)
+    client.post(f"{SECURITY}codes/new/")
+    assert not old & set(recovery_codes(amy))
+
+
+@pytest.mark.parametrize("path", WEIGHTY)
+def test_factors_are_shown_and_changed_only_by_somebody_who_has_just_proven_who_they_are(
+    client: Client, amy: User, clock: Clock, path: str
+) -> None:
+    signed_in_long_ago(client, amy)
+    if "codes" in path:
+        with_app(amy)
+    assert client.get(path)["Location"].startswith(f"{CONFIRM}?next=")
+    changed = client.post(path, {"code": "000000", "credential": "{}"})
+    assert changed.status_code == 405 or changed["Location"].startswith(f"{CONFIRM}?next=")
+
+
+def test_removing_asks_for_a_proof_and_goes_on_once_it_is_given(
+    client: Client, amy: User, clock: Clock
+) -> None:
+    signed_in_long_ago(client, amy)
+    with_app(amy)
+    assert client.post(REMOVE)["Location"].startswith(CONFIRM)
+    wrong = client.post(CONFIRM, {"password": "not the password", "next": REMOVE})
+    assert wrong.status_code == 200
+    assert Authenticator.objects.exists()
+    client.post(CONFIRM, {"password": PASSWORD, "next": REMOVE})
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(290, False), (310, True)])
+def test_a_proof_is_recent_for_five_minutes(client: Client, amy: User, seconds: int, asked: bool) -> None:
+    signed_in_long_ago(client, amy, seconds)
+    assert (client.get(ADD).status_code == 302) is asked
+
+
+def test_a_sign_in_elsewhere_proves_nothing_here(client: Client, amy: User) -> None:
+    signed_in_long_ago(client, amy)
+    first_step(Client(), amy)
+    assert client.get(ADD).status_code == 302
+
+
+def test_guessing_the_password_in_an_open_session_is_slowed_down(client: Client, amy: User) -> None:
+    signed_in_long_ago(client, amy)
+    answers = [client.post(CONFIRM, {"password": "not the password"}) for _ in range(11)]
+    assert answers[-1].status_code == 429
+    assert client.post(CONFIRM, {"password": PASSWORD, "next": ADD}).status_code == 429
+
+
+@pytest.mark.parametrize("path", [*WEIGHTY, SECURITY, REMOVE, f"{SECURITY}passkeys/", "/accounts/sessions/"])
+def test_whoever_is_not_signed_in_is_asked_to(client: Client, db: None, path: str) -> None:
+    assert client.get(path)["Location"].startswith(LOGIN)
+    assert client.post(path)["Location"].startswith(LOGIN)
+
+
+def test_the_revocation_of_an_app_asks_for_a_recent_proof_first(client: Client, amy: User) -> None:
+    signed_in_long_ago(client, amy)
+    answer = client.post("/oauth/manage/revoke", {"client_id": "nobody"})
+    assert answer["Location"].startswith(f"{CONFIRM}?next=")
+    assert client.get("/oauth/manage").status_code == 200
+    first_step(other := Client(), amy)
+    assert other.post("/oauth/manage/revoke", {"client_id": "nobody"}).status_code == 404
+
+
+def test_proofs_are_moments_of_this_session(client: Client, amy: User) -> None:
+    first_step(client, amy)
+    [proof] = client.session["account_authentication_methods"]
+    assert proof["method"] == "password"
+    assert abs(proof["at"] - time.time()) < 60
