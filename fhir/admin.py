@@ -82,9 +82,14 @@ class ResourceAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # no
     search_help_text = "Patient/123, or an id, or a resource type"
     show_full_result_count = False
     list_per_page = 50
-    fields = ("type", "fhir_id", "version", "method", "updated", "deleted", "content")
+    fields = ("type", "identity", "version", "method", "updated", "deleted", "content")
     readonly_fields = fields
     inlines = [VersionInline]
+
+    @admin.display(description="FHIR id")
+    def identity(self, resource: Resource) -> str:
+        """The resource's id, under its proper name."""
+        return resource.fhir_id
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Resource], search_term: str

@@ -39,10 +39,15 @@ def _page(client: Client, path: str) -> Any:
     return client.get(f"/admin/fhir/resource/{path}")
 
 
-def test_the_console_calls_the_repository_by_its_proper_name(console: Callable[..., Client]) -> None:
-    page = _page(console("view_resource"), "").content.decode()
-    assert '<a href="/admin/fhir/">FHIR</a>' in page
-    assert "Fhir" not in page
+def test_the_console_calls_the_repository_by_its_proper_name(
+    console: Callable[..., Client], patient: Resource
+) -> None:
+    staff = console("view_resource")
+    pages = [_page(staff, path).content.decode() for path in ("", f"{patient.pk}/change/")]
+    for page in pages:
+        assert '<a href="/admin/fhir/">FHIR</a>' in page
+        assert "Fhir" not in page
+    assert "FHIR id:" in pages[1]
 
 
 def test_a_resource_is_shown_with_its_history(console: Callable[..., Client], patient: Resource) -> None:
