@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from oauth.admin.read_only import ReadOnlyAdmin
 from oauth.models import AccessToken, RefreshToken
 from oauth.revocation import revoke_all
-from oauth.token_liveness import alive
+from oauth.token_liveness import alive, with_key_in_force
 
 
 class AliveFilter(admin.SimpleListFilter):
@@ -30,11 +30,15 @@ class AliveFilter(admin.SimpleListFilter):
         """The tokens in the chosen state."""
         match self.value():
             case "yes":
-                return alive(queryset)
+                return _living(queryset)
             case "no":
-                return queryset.exclude(pk__in=alive(queryset.model.objects.all()).values("pk"))
+                return queryset.exclude(pk__in=_living(queryset.model.objects.all()).values("pk"))
             case _:
                 return queryset
+
+
+def _living(tokens: QuerySet[Any]) -> QuerySet[Any]:
+    return with_key_in_force(alive(tokens)) if tokens.model is AccessToken else alive(tokens)
 
 
 class TokenAdmin(ReadOnlyAdmin):
@@ -71,7 +75,7 @@ class TokenAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Tokens, each with whether it is alive."""
         tokens = super().get_queryset(request)
-        living = Exists(alive(tokens.model.objects.filter(pk=OuterRef("pk"))))
+        living = Exists(_living(tokens.model.objects.filter(pk=OuterRef("pk"))))
         annotated: QuerySet[Any] = tokens.annotate(living=living)
         return annotated
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client as Browser
 
 from oauth.key_rotation import replace_compromised
-from oauth.models import SigningKey
+from oauth.models import AccessToken, SigningKey
 from oauth.signing_keys import Signer
 from tests.fhir.search.shelf import put
 from tests.oauth.flow import Flow, make_client, make_user
@@ -68,6 +68,23 @@ def reads(token: str) -> bool:
     answer = Browser().get("/fhir/Patient/p1", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code in (200, 401)
     return answer.status_code == 200
+
+
+def listed(staff: Browser, state: str) -> int:
+    """How many access tokens the console's list has in this state."""
+    page: Any = staff.get("/admin/oauth/accesstoken/", {"alive": state})
+    return int(page.context["cl"].result_count)
+
+
+def test_the_console_calls_such_a_token_dead(
+    asker: Service, staff: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow, service = Flow(make_client()[0], make_user("Patient/p1"), SCOPE), make_service("system/*.rs")
+    given("authorization_code", flow, service, monkeypatch)
+    assert AccessToken.objects.get().revoked is None
+    assert (listed(staff, "yes"), listed(staff, "no")) == (0, 1)
+    service.bearer()
+    assert (listed(staff, "yes"), listed(staff, "no")) == (1, 1)
 
 
 @pytest.mark.requirement("SMART-271")
