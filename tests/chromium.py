@@ -81,7 +81,7 @@ class Visitors:
     all: list[Visitor] = field(default_factory=list)
 
     def new(self, **window: Any) -> Visitor:
-        """Somebody who has not been here before; `window` as Playwright takes it, 1280 px wide if not given."""
+        """Somebody who has not been here before; `window` as Playwright takes it, else 1280 px wide."""
         page = self.browser.new_context(**{"viewport": DESKTOP, **window}).new_page()
         visitor = Visitor(self.site, page, self.pictures)
         page.on("pageerror", lambda fault: visitor.faults.append(str(fault)))
