@@ -20,7 +20,7 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 def has_second_factor(user: User) -> bool:
     """Whether sign-in asks this person for more than a password."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
 
 
 def missing_for_staff(request: HttpRequest) -> str:
@@ -59,4 +59,4 @@ def reset_second_factor(user: User) -> int:
     count, _ = Authenticator.objects.filter(user=user).delete()
     user.credentials_reset_at = timezone.now()
     user.save(update_fields=["credentials_reset_at"])
-    return count
+    return int(count)

@@ -10,6 +10,36 @@ from django.http import HttpRequest
 
 from accounts.models import User
 
+_BROWSERS = {
+    "Edg/": "Edge",
+    "OPR/": "Opera",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "Chrome/": "Chrome",
+    "CriOS/": "Chrome",
+    "Safari/": "Safari",
+}
+_SYSTEMS = {
+    "iPhone": "an iPhone",
+    "iPad": "an iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS X": "a Mac",
+    "Linux": "Linux",
+}
+"""What stands in a user agent, and what people call it. The first that is found counts: browsers also name
+others.
+"""
+
+
+def in_words(user_agent: str) -> str:
+    """What a browser says of itself, for people: "Firefox on Windows", or its own words, cut short."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return user_agent[:80] or "A browser that does not say its name"
+
 
 class EndSessionsForm(forms.Form):
     """Which sessions to end: the one that is named, or all but this one."""
@@ -40,8 +70,10 @@ class SessionsView(ListUserSessionsView):  # type: ignore[misc]  # allauth ships
     form_class = EndSessionsForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """allauth's list, the newest first."""
+        """allauth's list, this browser first, then the newest; each with `name`, the browser's."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
+        for session in context["sessions"]:
+            session.name = in_words(session.user_agent)
         context["sessions"].sort(key=lambda session: (session.is_current(), session.created_at), reverse=True)
         return context
 

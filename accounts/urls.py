@@ -19,7 +19,8 @@ from accounts import sessions, views
 
 def page(route: str, view: Any, name: str) -> URLPattern:
     """A page that no cache may keep, as it names whoever is signed in or shows their secrets."""
-    return path(route, never_cache(view), name=name)
+    pattern: URLPattern = path(route, never_cache(view), name=name)
+    return pattern
 
 
 urlpatterns = [

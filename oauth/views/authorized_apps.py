@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
+from accounts.recent_proof import has_proven_recently
 from launch.patients import patient_summary
 from oauth.consent_duration import in_words
 from oauth.models import AccessToken, Application, Consent, RefreshToken
@@ -58,11 +59,12 @@ def manage(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
-@reauthentication_required(app="oauth")
 def withdraw_one(request: HttpRequest) -> HttpResponse:
     """Take back everything from one app, named by client_id in the posted form; by somebody who has proven
-    lately who they are, else after they have done so.
+    lately who they are. Raises ReauthenticationRequired for others, whose form is taken up once they have.
     """
+    if not has_proven_recently(request):
+        raise ReauthenticationRequired
     client_id = request.POST.get("client_id", "")
     if not client_id.isprintable():
         raise Http404

@@ -17,7 +17,7 @@ STEP = f"{SECURITY}authenticate/"
 
 def with_app(user: User) -> str:
     """Give the person an authenticator app and recovery codes; returns the app's secret."""
-    secret = generate_totp_secret()
+    secret: str = generate_totp_secret()
     TOTP.activate(user, secret)
     RecoveryCodes.activate(user)
     return secret
@@ -25,7 +25,7 @@ def with_app(user: User) -> str:
 
 def code_of(secret: str, period: int) -> str:
     """The code that the app shows in that period of 30 seconds, counted from 1970."""
-    return format_hotp_value(hotp_value(secret, period))
+    return str(format_hotp_value(hotp_value(secret, period)))
 
 
 def recovery_codes(user: User) -> list[str]:

@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import Proxy, User
 from smartcdr.groups import ADMINISTRATOR, APP_MANAGER, AUDITOR, keep_groups
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.codes import PASSWORD
 
 
 @pytest.fixture

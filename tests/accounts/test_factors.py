@@ -7,8 +7,11 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.codes import LOGIN, SECURITY, first_step, recovery_codes, with_app
-from tests.accounts.conftest import PASSWORD, Clock
+from oauth.models import AccessToken
+from oauth.token_liveness import alive
+from tests.accounts.codes import LOGIN, PASSWORD, SECURITY, first_step, recovery_codes, with_app
+from tests.accounts.conftest import Clock
+from tests.oauth.issuing import issue, make_key
 
 ADD, REMOVE = f"{SECURITY}app/add/", f"{SECURITY}app/remove/"
 CONFIRM = "/accounts/reauthenticate/"
@@ -133,6 +136,16 @@ def test_the_revocation_of_an_app_asks_for_a_recent_proof_first(client: Client, 
     assert client.get("/oauth/manage").status_code == 200
     first_step(other := Client(), amy)
     assert other.post("/oauth/manage/revoke", {"client_id": "nobody"}).status_code == 404
+
+
+def test_the_revocation_is_taken_up_once_the_proof_is_given(client: Client, amy: User) -> None:
+    token = issue(make_key(), amy, scope="patient/*.rs", patient="amy").row
+    revoke = "/oauth/manage/revoke"
+    signed_in_long_ago(client, amy)
+    client.post(revoke, {"client_id": token.application.client_id})
+    assert alive(AccessToken.objects.filter(pk=token.pk)).exists()
+    client.post(CONFIRM, {"password": PASSWORD, "next": revoke})
+    assert not alive(AccessToken.objects.filter(pk=token.pk)).exists()
 
 
 def test_proofs_are_moments_of_this_session(client: Client, amy: User) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.codes import PASSWORD
 
 LOGIN = "/accounts/login/"
 FORM = "application/x-www-form-urlencoded"

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.codes import PASSWORD
 
 NEW = "staple battery horse correct"
 CHANGE = "/accounts/password/change/"

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sessions import in_words
 from oauth.models import AccessToken, RefreshToken
 from oauth.online_sessions import session_digest
 from oauth.token_liveness import alive
@@ -33,7 +34,7 @@ def is_open(client: Client) -> bool:
 
 def number_of(client: Client) -> int:
     """The number of that browser's session in the list."""
-    return UserSession.objects.get(session_key=client.session.session_key).pk
+    return int(UserSession.objects.get(session_key=client.session.session_key).pk)
 
 
 def test_each_browser_is_listed_with_its_name_address_and_time(amy: User) -> None:
@@ -46,6 +47,27 @@ def test_each_browser_is_listed_with_its_name_address_and_time(amy: User) -> Non
     assert "127.0.0.1" in text
     assert text.count("This browser") == 1
     assert text.index("Desk") < text.index("Phone")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0",
+            "Edge on Windows",
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+            "Safari on an iPhone",
+        ),
+        ("curl/8", "curl/8"),
+        ("", "A browser that does not say its name"),
+        ("x" * 5000, "x" * 80),
+    ],
+)
+def test_browsers_are_named_as_people_call_them(user_agent: str, words: str) -> None:
+    assert in_words(user_agent) == words
 
 
 def test_one_session_is_ended_and_the_others_stay(amy: User) -> None:

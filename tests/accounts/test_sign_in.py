@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.codes import PASSWORD
 
 LOGIN = "/accounts/login/"
 
