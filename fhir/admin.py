@@ -89,7 +89,7 @@ class ResourceAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # no
     @admin.display(description="FHIR id")
     def identity(self, resource: Resource) -> str:
         """The resource's id, under its proper name."""
-        return resource.fhir_id
+        return str(resource.fhir_id)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Resource], search_term: str
