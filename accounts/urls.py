@@ -4,23 +4,42 @@ the accounts.
 The names are those that django-allauth looks for.
 """
 
+from functools import wraps
 from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from accounts import sessions, views
+from accounts.recent_proof import has_proven_recently
 
 
 def page(route: str, view: Any, name: str) -> URLPattern:
     """A page that no cache may keep, as it names whoever is signed in or shows their secrets."""
     pattern: URLPattern = path(route, never_cache(view), name=name)
     return pattern
+
+
+def weighty(route: str, view: Any, name: str) -> URLPattern:
+    """A page for those who have proven lately who they are. django-allauth asks for that too, though not of
+    people who have no password here.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated and not has_proven_recently(request):
+            raise ReauthenticationRequired
+        response: HttpResponseBase = view(request, *args, **kwargs)
+        return response
+
+    return page(route, checked, name)
 
 
 urlpatterns = [
@@ -33,17 +52,17 @@ urlpatterns = [
     page("security/", mfa.index, "mfa_index"),
     page("security/authenticate/", views.SecondStepView.as_view(), "mfa_authenticate"),
     page("security/reauthenticate/", views.ConfirmCodeView.as_view(), "mfa_reauthenticate"),
-    page("security/app/add/", totp.activate_totp, "mfa_activate_totp"),
-    page("security/app/remove/", totp.deactivate_totp, "mfa_deactivate_totp"),
-    page("security/codes/", codes.view_recovery_codes, "mfa_view_recovery_codes"),
-    page("security/codes/new/", codes.generate_recovery_codes, "mfa_generate_recovery_codes"),
-    page("security/codes/download/", codes.download_recovery_codes, "mfa_download_recovery_codes"),
+    weighty("security/app/add/", totp.activate_totp, "mfa_activate_totp"),
+    weighty("security/app/remove/", totp.deactivate_totp, "mfa_deactivate_totp"),
+    weighty("security/codes/", codes.view_recovery_codes, "mfa_view_recovery_codes"),
+    weighty("security/codes/new/", codes.generate_recovery_codes, "mfa_generate_recovery_codes"),
+    weighty("security/codes/download/", codes.download_recovery_codes, "mfa_download_recovery_codes"),
     page("security/passkeys/", passkeys.list_webauthn, "mfa_list_webauthn"),
-    page("security/passkeys/add/", passkeys.add_webauthn, "mfa_add_webauthn"),
+    weighty("security/passkeys/add/", passkeys.add_webauthn, "mfa_add_webauthn"),
     page("security/passkeys/login/", passkeys.login_webauthn, "mfa_login_webauthn"),
     page(
         "security/passkeys/reauthenticate/", views.ConfirmPasskeyView.as_view(), "mfa_reauthenticate_webauthn"
     ),
-    page("security/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, "mfa_remove_webauthn"),
-    page("security/passkeys/<int:pk>/edit/", passkeys.edit_webauthn, "mfa_edit_webauthn"),
+    weighty("security/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, "mfa_remove_webauthn"),
+    weighty("security/passkeys/<int:pk>/edit/", passkeys.edit_webauthn, "mfa_edit_webauthn"),
 ]

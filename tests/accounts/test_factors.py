@@ -1,6 +1,7 @@
 """Setting up and removing second factors, and the proof that is asked for before."""
 
 import time
+from urllib.parse import quote
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -146,6 +147,20 @@ def test_the_revocation_is_taken_up_once_the_proof_is_given(client: Client, amy:
     assert alive(AccessToken.objects.filter(pk=token.pk)).exists()
     client.post(CONFIRM, {"password": PASSWORD, "next": revoke})
     assert not alive(AccessToken.objects.filter(pk=token.pk)).exists()
+
+
+def test_whoever_has_no_password_here_signs_in_again(client: Client, amy: User) -> None:
+    signed_in_long_ago(client, amy)
+    amy.set_unusable_password()
+    amy.save()
+    session = client.session
+    session["_auth_user_hash"] = amy.get_session_auth_hash()
+    session.save()
+    page = client.get(ADD, follow=True)
+    assert page.redirect_chain[-1][0] == f"/accounts/logout/?next={quote(ADD, safe='')}"
+    assert "sign out and sign in again" in page.content.decode()
+    assert client.post("/accounts/logout/", {"next": ADD})["Location"] == ADD
+    assert client.get(ADD)["Location"].startswith(LOGIN)
 
 
 def test_proofs_are_moments_of_this_session(client: Client, amy: User) -> None:
