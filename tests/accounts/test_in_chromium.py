@@ -155,3 +155,34 @@ def test_a_passkey_is_a_second_step_and_opens_the_account_by_itself(
     visitor.picture("remove-passkey")
     press(visitor, "Remove")
     visitor.sees("You have no passkey")
+
+
+def test_staff_reset_the_second_factor_of_somebody_who_has_lost_theirs(
+    demo_site: DemoSite, visitors: Visitors
+) -> None:
+    person, staff = new_staff(demo_site, "lost.phone"), new_staff(demo_site, "help.desk")
+    visitor = visitors.new()
+    visitor.page.goto(f"{demo_site.url}/accounts/security/app/add/")
+    visitor.sign_in(person)
+    enter_code(visitor.page, visitor.page.locator("#totp_secret").inner_text(), "Set up")
+    visitor.sees("Recovery codes")
+
+    helper = visitors.new()
+    helper.page.goto(f"{demo_site.url}/admin/accounts/user/?q=lost.phone")
+    helper.sign_in(staff)
+    helper.page.locator("input.action-select").check()
+    helper.page.locator("select[name=action]").select_option("reset_second_factor")
+    helper.page.get_by_role("button", name="Go").click()
+    helper.sees("the password alone opens")
+    helper.picture("reset")
+    helper.page.get_by_role("button", name="Yes, reset").click()
+    helper.sees("has no second factor now")
+    helper.picture("people")
+
+    visitor.page.goto(f"{demo_site.url}/accounts/logout/?next=/accounts/security/")
+    visitor.sees("Sign in")
+    visitor.page.goto(f"{demo_site.url}/accounts/security/")
+    visitor.sign_in(person)
+    visitor.sees("protected by your password alone")
+    visitor.page.goto(f"{demo_site.url}/accounts/logout/?next=/accounts/security/")
+    visitor.picture("sign-in-again")

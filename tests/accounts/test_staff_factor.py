@@ -1,5 +1,7 @@
 """The console behind a second factor, and what staff do for people who have lost theirs."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from smartcdr.groups import ADMINISTRATOR
 from tests.accounts.codes import SECURITY, STEP, first_step, with_app
 from tests.accounts.conftest import Clock
 from tests.accounts.test_factors import signed_in_long_ago
+from tests.demo_site import ROOT
 from tests.oauth.issuing import issue, make_key
 
 PEOPLE = "/admin/accounts/user/"
@@ -104,6 +107,22 @@ def test_people_who_are_no_staff_need_none(client: Client, amy: User) -> None:
     first_step(client, amy)
     assert client.get("/launch/").status_code == 200
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/launch/"
+
+
+@pytest.mark.parametrize(("development", "wanted"), [("0", "True"), ("1", "False")])
+def test_production_asks_it_of_staff_and_a_demonstration_does_not(development: str, wanted: str) -> None:
+    environment = {
+        "DEVELOPMENT": development,
+        "SITE_URL": "https://cdr.example.org",
+        "SECRET_KEY": "x",
+        "KEY_ENCRYPTION_KEYS": "x",
+        "DATABASE_URL": "sqlite://:memory:",
+    }
+    ask = "from smartcdr import settings; print(settings.STAFF_SECOND_FACTOR)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env=environment, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == wanted
 
 
 def test_without_the_setting_the_password_opens_the_console(client: Client, chief: User) -> None:
