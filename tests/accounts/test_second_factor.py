@@ -18,7 +18,7 @@ def second_step(client: Client, code: str) -> Any:
     return client.post(STEP, {"code": code})
 
 
-@pytest.mark.requirement("CONTRACT sign-in: MFA where the account has it")
+@pytest.mark.requirement("NIST SP 800-63B 4.2.1 (two factors are asked for)")
 def test_the_password_alone_opens_nothing(client: Client, amy: User, clock: Clock) -> None:
     with_app(amy)
     assert first_step(client, amy)["Location"] == STEP
@@ -140,7 +140,9 @@ def test_secrets_lie_encrypted_in_the_database(amy: User, clock: Clock) -> None:
     assert kept.count("gAAAA") == 2
 
 
-@pytest.mark.requirement("CONTRACT authorize: sign-in (MFA where the account has it)")
+@pytest.mark.requirement(
+    "OpenID Connect Core 3.1.2.3 (the person is authenticated before anything is authorized)"
+)
 @pytest.mark.parametrize("way", ["app", "recovery code"])
 def test_an_authorization_request_survives_the_second_step(db: None, clock: Clock, way: str) -> None:
     application, _ = make_client(scope="openid fhirUser")
