@@ -7,7 +7,7 @@ from accounts.models import User
 from oauth.consent_lines import Line
 from oauth.models import AuthorizationRequest
 from oauth.narrowing import first_undone
-from oauth.scope_words import describe
+from oauth.scope_words import describe_for
 from oauth.scopes import Scope, parse_scopes
 
 
@@ -57,6 +57,6 @@ def _contradiction(user: User, shown: list[Line], chosen: dict[Scope, tuple[Scop
     words = {line.scope: line.words for line in shown}
     wide, slim = found
     return (
-        f"You allowed “{words.get(wide) or describe(wide)}”, which takes in “{words[slim]}”. "
+        f"You allowed “{words.get(wide) or describe_for(user, wide)}”, which takes in “{words[slim]}”. "
         "You left that out or limited it. Please take away the first tick too, or allow all of the second."
     )

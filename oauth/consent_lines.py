@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from oauth.models import AuthorizationRequest
 from oauth.models import Scope as CatalogueLine
 from oauth.narrowing import Kind, kinds, undoes
-from oauth.scope_words import describe
+from oauth.scope_words import describe, describe_for
 from oauth.scopes import LaunchScope, NamedScope, Scope, implies, parse_scope, parse_scopes
 
 # Without it nobody could sign in to the app; it comes with any other scope and has no tick of its own.
@@ -46,7 +46,7 @@ def lines(stored: AuthorizationRequest) -> list[Line]:
     return [
         Line(
             scope,
-            own_words.get(scope.text) or describe(scope),
+            own_words.get(scope.text) or words_for(stored, scope),
             optional=is_optional(stored, scope),
             required=is_required(stored, scope),
             sensitive=any(implies(wide, scope) for wide in sensitive),
@@ -76,6 +76,11 @@ def is_optional(stored: AuthorizationRequest, scope: Scope) -> bool:
     if scope == _GIVEN or isinstance(scope, LaunchScope):
         return False
     return not is_required(stored, scope) and not _is_within(scope, approved(stored))
+
+
+def words_for(stored: AuthorizationRequest, scope: Scope) -> str:
+    """What granting a scope would allow, to the person who is asked."""
+    return describe_for(stored.user, scope) if stored.user else describe(scope)
 
 
 def _kinds(scope: Scope, fixed: Iterable[Scope]) -> tuple[Kind, ...]:

@@ -9,7 +9,7 @@ from oauth.consent_lines import Line, approved, lines
 from oauth.consent_numbers import in_words, numbers
 from oauth.consenting import answered, kept_besides
 from oauth.models import AuthorizationRequest, Consent
-from oauth.scope_words import describe
+from oauth.scope_words import describe_for
 from oauth.scopes import Scope, implies, narrow, parse_scopes
 
 
@@ -60,7 +60,7 @@ def page(
         required=[rows[line.scope] for line in shown if line.required],
         optional=[rows[line.scope] for line in shown if line.optional],
         durations=[Tick(each, words, "", each is duration) for each, words in WORDS.items()],
-        kept=[describe(scope) for scope in kept_besides(before, stored)] if before else [],
+        kept=[describe_for(user, scope) for scope in kept_besides(before, stored)] if before else [],
     )
 
 

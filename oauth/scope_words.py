@@ -6,6 +6,7 @@ Pure: a scope goes in, a sentence without a full stop comes out. Each says what 
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+from accounts.models import User
 from fhir.registry import search_parameter
 from fhir.search.escapes import split, unescape
 from fhir.search.prefixes import split_prefix
@@ -145,11 +146,21 @@ WHOSE = {
 }
 
 
-def describe(scope: Scope) -> str:
-    """Say in one sentence what granting the scope allows, for the person who decides about it."""
+def describe_for(user: User, scope: Scope) -> str:
+    """`describe`, to this person: patients reach their own record and nobody else's."""
+    return describe(scope, own=user.fhir_user_type == "Patient")
+
+
+def describe(scope: Scope, *, own: bool = False) -> str:
+    """Say in one sentence what granting the scope allows, for the person who decides about it.
+
+    `own`: it can be about nothing but this person's own record.
+    """
     match scope:
         case NamedScope(name):
             return NAMED[name]
+        case LaunchScope("" | "patient", _) if own:
+            return "Know that it is opened for you"
         case LaunchScope("", _):
             return "Know for which patient it was opened"
         case LaunchScope(lower_case_type, _):
@@ -158,7 +169,7 @@ def describe(scope: Scope) -> str:
                 f"Know which {SINGULARS.get(resource_type) or _singular(resource_type)} you are working with"
             )
         case ResourceScope():
-            return _describe_resource(scope)
+            return _describe_resource(scope, own and scope.context != "system")
         case UriScope():
             return LAUNCH_CONTEXT_WORDS if scope == launch_context_scope() else _additional(scope.uri)
 
@@ -168,8 +179,10 @@ def noun(resource_type: str) -> str:
     return NOUNS.get(resource_type) or _plural(_singular(resource_type))
 
 
-def _describe_resource(scope: ResourceScope) -> str:
-    verbs, whose = _verbs(scope.letters), WHOSE[scope.context]
+def _describe_resource(scope: ResourceScope, own: bool) -> str:
+    verbs, whose = _verbs(scope.letters), "in your own record" if own else WHOSE[scope.context]
+    if scope.type == WILDCARD and own:
+        return f"{verbs} everything {whose}, now and in future{_only(scope.type, scope.query)}"
     if scope.type == WILDCARD:
         return f"{verbs} all records {whose}, now and in future{_only(scope.type, scope.query)}"
     if category := category_of(scope.type, scope.query):

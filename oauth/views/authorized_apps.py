@@ -20,7 +20,7 @@ from launch.patients import patient_summary
 from oauth.consent_duration import in_words
 from oauth.models import AccessToken, Application, Consent, RefreshToken
 from oauth.revocation import withdraw
-from oauth.scope_words import describe
+from oauth.scope_words import describe_for
 from oauth.scopes import parse_scopes
 from oauth.token_liveness import alive
 
@@ -105,6 +105,6 @@ def _person(request: HttpRequest) -> User:
 
 def _words(consent: Consent, user: User) -> Allowed:
     scopes = parse_scopes(consent.scope) or ()
-    words = list(dict.fromkeys(describe(scope) for scope in scopes))
+    words = list(dict.fromkeys(describe_for(user, scope) for scope in scopes))
     patient = patient_summary(user, consent.patient) if consent.patient else None
     return Allowed(patient.name if patient else consent.patient, consent.created, in_words(consent), words)

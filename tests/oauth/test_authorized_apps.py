@@ -32,7 +32,7 @@ def test_the_page_says_in_plain_words_what_was_allowed() -> None:
     assert "no-store" in page["Cache-Control"]
     content = page.content.decode()
     assert "Lab Viewer" in content
-    assert "Read and search lab results, vital signs and other observations of the patient" in content
+    assert "Read and search lab results, vital signs and other observations in your own record" in content
     assert "Has access at this moment" in content
 
 

@@ -28,7 +28,7 @@ def test_the_page_names_app_person_patient_and_each_scope_in_plain_words() -> No
         "Ada Lovelace",
         "p1",
         "Know that it is you who signed in",
-        "Read and search lab results, vital signs and other observations of the patient",
+        "Read and search lab results, vital signs and other observations in your own record",
         "until you take it back",
     ):
         assert words in text
@@ -56,7 +56,7 @@ def test_a_scope_with_a_query_is_shown_in_plain_words_and_granted_as_it_is() -> 
     asked = "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
     page = Flow(client, make_user("Patient/p1"), scope=f"openid {asked}").authorize()
     text = html.unescape(page.content.decode())
-    assert "Read and search only laboratory results of the patient" in text
+    assert "Read and search only laboratory results in your own record" in text
     assert ticks(page) == [asked]
     tokens = run_authorization_code(client, make_user("Patient/p2"), f"openid {asked}").tokens
     assert tokens["scope"] == f"openid {asked}"

@@ -214,7 +214,7 @@ def test_what_was_allowed_before_and_gets_a_new_end_is_named_on_the_page() -> No
     _, _, kept = html.unescape(page.content.decode()).partition(
         "This counts as well for what you allowed before"
     )
-    assert "Read and search operations and other procedures of the patient" in kept
+    assert "Read and search operations and other procedures in your own record" in kept
     more.decide(page, duration="revoked")
     consent = Consent.objects.get()
     assert consent.expires is None

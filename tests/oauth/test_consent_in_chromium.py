@@ -94,7 +94,7 @@ def test_a_person_allows_laboratory_results_only_for_a_day_and_sees_it_kept(
         page.wait_for_url("**/healthz?*")
         arrived = parse_qs(urlsplit(page.url).query)
         page.goto(f"{site}/oauth/manage")
-        expect(page.get_by_text("Read and search only laboratory results of the patient")).to_be_visible()
+        expect(page.get_by_text("Read and search only laboratory results in your own record")).to_be_visible()
         expect(page.get_by_text("until ")).not_to_have_count(0)
         look(page)
         page.goto(request_of(site, app))

@@ -154,11 +154,11 @@ def test_the_page_shows_the_numbers_of_lines_and_of_kinds() -> None:
     text = re.sub(r"<[^>]*>|\s+", " ", html.unescape(flow.authorize().content.decode()))
     text = re.sub(" +", " ", text)
     for words in (
-        "other observations of the patient (3 records)",
+        "other observations in your own record (3 records)",
         "Laboratory results (2 records)",
         "Vital signs (none yet)",
-        "visits and hospital stays of the patient (1 record)",
-        "health goals of the patient (none yet)",
+        "visits and hospital stays in your own record (1 record)",
+        "health goals in your own record (none yet)",
     ):
         assert words in text
 
@@ -197,4 +197,5 @@ def test_a_database_that_takes_too_long_costs_the_numbers_and_not_the_page(
     client, _ = make_client()
     page = Flow(client, make_user("Patient/ann"), scope="patient/Observation.rs").authorize()
     assert page.status_code == 200
-    assert "record" not in page.content.decode().partition("<form")[2].partition("For how long")[0]
+    asked = page.content.decode().partition("<form")[2].partition("For how long")[0]
+    assert re.search(r"records?\)|none yet", asked) is None

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.models import User
 from fhir.registry import RESOURCE_TYPES
 from oauth.catalogue import FIRST_LINES
 from oauth.own_scopes import LAUNCH_CONTEXT_WORDS, launch_context_scope
-from oauth.scope_words import describe, noun
+from oauth.scope_words import describe, describe_for, noun
 from oauth.scopes import LAUNCH_TYPES, NAMES, WILDCARD, NamedScope, ResourceScope, parse_scope
 from oauth.us_core_categories import CATEGORIES
 
@@ -173,3 +174,22 @@ def test_a_scope_with_any_query_is_said_in_words_and_never_as_it_is_written(
     assert "http" not in said
     assert "=" not in said
     assert text not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("patient/Observation.rs?category=a", "in your own record, only where category is a"),
+        ("patient/*.rs", "Read and search everything in your own record, now and in future"),
+        ("user/Condition.c", "Add conditions and diagnoses in your own record"),
+        ("launch/patient", "Know that it is opened for you"),
+        ("launch", "Know that it is opened for you"),
+        ("launch/encounter", "Know which visit or hospital stay you are working with"),
+    ],
+)
+def test_patients_read_of_their_own_record(text: str, words: str) -> None:
+    scope = parse_scope(text)
+    assert scope is not None
+    assert words in describe_for(User(fhir_user="Patient/p1"), scope)
+    assert "own record" not in describe_for(User(fhir_user="RelatedPerson/r1"), scope)
+    assert describe_for(User(fhir_user="Practitioner/d1"), scope) == describe(scope)
