@@ -77,6 +77,7 @@ def test_they_choose_among_those_for_whom_they_act_now(mother: User, app: tuple[
 
 def test_they_are_told_until_when_they_act_for_whom(mother: User, app: tuple[Application, str]) -> None:
     ends = mother.proxies.get(patient="ben").ends
+    assert ends is not None
     until = f"you act for them until {ends.day} {ends:%B %Y}"
     page = Flow(app[0], mother, scope=SCOPE).authorize().content.decode()
     assert page.count("you act for them") == page.count(until) == 1
