@@ -144,6 +144,14 @@ def test_the_sum_over_all_types_ends_at_the_limit_too(monkeypatch: pytest.Monkey
     assert in_words(5) == "more than 4 records"
 
 
+def test_kinds_that_there_is_something_of_come_first() -> None:
+    put(observation("steps", "ann", category=[{"coding": [{"system": SYSTEM, "code": "activity"}]}]))
+    flow = Flow(make_client()[0], make_user("Patient/ann"), scope="openid patient/Observation.rs")
+    text = flow.authorize().content.decode()
+    order = [text.index(words) for words in ("Laboratory results", "Physical activity", "Vital signs")]
+    assert order == sorted(order)
+
+
 def test_the_page_shows_the_numbers_of_lines_and_of_kinds() -> None:
     client, _ = make_client(required_scope="patient/Encounter.rs")
     flow = Flow(
