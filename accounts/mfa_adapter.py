@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
+from accounts.encryption import box
 from accounts.models import User
 
 
@@ -20,11 +20,11 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no t
 
     def encrypt(self, text: str) -> str:
         """The secret as it lies in the database, under the newest of KEY_ENCRYPTION_KEYS."""
-        return _box().encrypt(text.encode()).decode()
+        return box().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """The secret again. Raises cryptography's InvalidToken if no key of ours has encrypted it."""
-        return _box().decrypt(encrypted_text.encode()).decode()
+        return box().decrypt(encrypted_text.encode()).decode()
 
     def get_totp_issuer(self) -> str:
         """The name under which an authenticator app lists the account."""
@@ -49,7 +49,3 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no t
 
 def _site_name() -> str:
     return f"Smart CDR ({urlsplit(settings.SITE_URL).netloc})"
-
-
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.KEY_ENCRYPTION_KEYS])

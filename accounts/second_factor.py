@@ -12,10 +12,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.encryption import box
 from accounts.models import User
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes stand in for these, and are none by themselves."""
+_SECRETS = frozenset({"secret", "seed"})
+"""What `accounts.mfa_adapter` encrypts of the data that allauth keeps: an app's secret, the codes' seed."""
 
 
 def has_second_factor(user: User) -> bool:
@@ -47,6 +50,19 @@ def note_new_factor(
     """A receiver of allauth's `authenticator_added`: whoever sets up a factor has just shown it."""
     if authenticator.type in FACTORS:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+
+
+@transaction.atomic
+def encrypt_anew() -> int:
+    """Encrypt the secrets of authenticator apps and recovery codes with the first of KEY_ENCRYPTION_KEYS;
+    returns how many there are. Passkeys have none: the public key is all that is kept of them.
+    """
+    kept = Authenticator.objects.select_for_update().exclude(type=Authenticator.Type.WEBAUTHN)
+    for authenticator in kept:
+        for name in _SECRETS.intersection(authenticator.data):
+            authenticator.data[name] = box().rotate(authenticator.data[name].encode()).decode()
+        authenticator.save(update_fields=["data"])
+    return len(kept)
 
 
 @transaction.atomic

@@ -11,17 +11,16 @@ from functools import lru_cache
 from typing import Any
 
 import jwt
-from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
+from accounts.encryption import box
 from fhir.rows import ON_POSTGRESQL
 from oauth.models import SigningKey
 from oauth.prepared import Prepared
@@ -116,7 +115,7 @@ def new_key(algorithm: str, status: str = Status.PUBLISHED) -> SigningKey:
         algorithm=algorithm,
         status=status,
         public_jwk=public,
-        private_key_encrypted=_box().encrypt(
+        private_key_encrypted=box().encrypt(
             private.private_bytes(
                 serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
@@ -154,7 +153,7 @@ def encrypt_anew() -> int:
     """
     keys = list(SigningKey.objects.exclude(status=Status.WITHDRAWN))
     for key in keys:
-        key.private_key_encrypted = _box().rotate(bytes(key.private_key_encrypted))
+        key.private_key_encrypted = box().rotate(bytes(key.private_key_encrypted))
         key.save(update_fields=["private_key_encrypted"])
     return len(keys)
 
@@ -166,14 +165,10 @@ def lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.KEY_ENCRYPTION_KEYS])
-
-
 @lru_cache(maxsize=16)
 def _private_key(kid: str) -> PrivateKeyTypes:
     encrypted = SigningKey.objects.values_list("private_key_encrypted", flat=True).get(kid=kid)
-    return serialization.load_der_private_key(_box().decrypt(bytes(encrypted)), password=None)
+    return serialization.load_der_private_key(box().decrypt(bytes(encrypted)), password=None)
 
 
 @lru_cache(maxsize=64)

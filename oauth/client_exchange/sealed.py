@@ -7,8 +7,9 @@ in a page nor in a session, and so that what is confirmed is what was previewed.
 import json
 from dataclasses import asdict, dataclass, fields
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken
+
+from accounts.encryption import box
 
 SECONDS = 3600
 _PURPOSE = "import of clients"
@@ -27,13 +28,13 @@ class Previewed:
 def seal(previewed: Previewed) -> str:
     """A text of URL-safe characters that only `unseal` can read, for an hour."""
     told = json.dumps({"purpose": _PURPOSE, **asdict(previewed)})
-    return _box().encrypt(told.encode()).decode()
+    return box().encrypt(told.encode()).decode()
 
 
 def unseal(sealed: str, user: str) -> Previewed | None:
     """What was sealed for this user; None if it was something else, for somebody else, or too long ago."""
     try:
-        told = json.loads(_box().decrypt(sealed.encode(), ttl=SECONDS))
+        told = json.loads(box().decrypt(sealed.encode(), ttl=SECONDS))
     except (InvalidToken, ValueError):
         return None
     names = {"purpose", *(field.name for field in fields(Previewed))}
@@ -41,7 +42,3 @@ def unseal(sealed: str, user: str) -> Previewed | None:
         return None
     previewed = Previewed(**told)
     return previewed if previewed.user == user else None
-
-
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.KEY_ENCRYPTION_KEYS])

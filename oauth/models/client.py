@@ -173,18 +173,13 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
         return any(asked.groups() == known.groups() for known in map(_LOOPBACK.match, registered) if known)
 
 
-def in_force(now: datetime, path: str = "") -> models.Q:
-    """The condition that a secret has begun and not ended; `path` leads to it, as in "secrets__"."""
-    not_ended = models.Q(**{f"{path}ends__isnull": True}) | models.Q(**{f"{path}ends__gt": now})
-    return models.Q(not_ended, **{f"{path}starts__lte": now})
-
-
 class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
     """Queries about secrets."""
 
     def in_force(self, now: datetime | None = None) -> ClientSecretQuerySet:
         """The secrets that open the door at `now` (at this moment if left out): begun and not ended."""
-        return self.filter(in_force(now or timezone.now()))
+        now = now or timezone.now()
+        return self.filter(models.Q(ends__isnull=True) | models.Q(ends__gt=now), starts__lte=now)
 
 
 class ClientSecret(models.Model):

@@ -1,16 +1,29 @@
 """Setting up and removing second factors, and the proof that is asked for before."""
 
 import time
+from io import StringIO
 from urllib.parse import quote
 
 import pytest
 from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet
+from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from oauth.models import AccessToken
 from oauth.token_liveness import alive
-from tests.accounts.codes import LOGIN, PASSWORD, SECURITY, first_step, recovery_codes, with_app
+from tests.accounts.codes import (
+    LOGIN,
+    PASSWORD,
+    SECURITY,
+    STEP,
+    first_step,
+    is_signed_in,
+    recovery_codes,
+    with_app,
+)
 from tests.accounts.conftest import Clock
 from tests.oauth.issuing import issue, make_key
 
@@ -168,3 +181,20 @@ def test_proofs_are_moments_of_this_session(client: Client, amy: User) -> None:
     [proof] = client.session["account_authentication_methods"]
     assert proof["method"] == "password"
     assert abs(proof["at"] - time.time()) < 60
+
+
+def test_a_change_of_the_encryption_keys_takes_the_factors_along(
+    client: Client, amy: User, clock: Clock, settings: Settings
+) -> None:
+    secret = with_app(amy)
+    codes = recovery_codes(amy)
+    old, new = settings.KEY_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    settings.KEY_ENCRYPTION_KEYS = [new, old]
+    out = StringIO()
+    call_command("ensure_signing_key", "--encrypt-anew", stdout=out)
+    assert "Encrypted 2 second factors anew." in out.getvalue()
+    settings.KEY_ENCRYPTION_KEYS = [new]
+    assert recovery_codes(amy) == codes
+    first_step(client, amy)
+    client.post(STEP, {"code": clock.code(secret)})
+    assert is_signed_in(client)

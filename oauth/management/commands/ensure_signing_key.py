@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from accounts import second_factor
 from oauth.signing_keys import encrypt_anew, ensure_signing_keys
 
 
@@ -17,7 +18,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--encrypt-anew",
             action="store_true",
-            help="Encrypt all private keys with the first of KEY_ENCRYPTION_KEYS; the others can then go.",
+            help="Encrypt all private keys and second factors with the first of KEY_ENCRYPTION_KEYS; the "
+            "others can then go.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,3 +28,4 @@ class Command(BaseCommand):
             self.stdout.write(f"Made {key}.")
         if options["encrypt_anew"]:
             self.stdout.write(f"Encrypted {encrypt_anew()} keys anew.")
+            self.stdout.write(f"Encrypted {second_factor.encrypt_anew()} second factors anew.")
