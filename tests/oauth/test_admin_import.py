@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from accounts.encryption import box
 from oauth.client_exchange import sealed
 from oauth.client_exchange.describing import export
 from oauth.client_secrets import verify
@@ -130,8 +131,8 @@ def test_what_was_not_sealed_here_or_too_long_ago_is_refused(
 ) -> None:
     page = upload(staff, file_of({**GOOD, "client_id": "new"}))
     good = page.context["sealed"]
-    other = sealed.box().encrypt(b'{"purpose": "another"}').decode()
-    for shown in ("", "nonsense", good[:-2] + "xx", "ü", other, sealed.box().encrypt(b"[").decode()):
+    other = box().encrypt(b'{"purpose": "another"}').decode()
+    for shown in ("", "nonsense", good[:-2] + "xx", "ü", other, box().encrypt(b"[").decode()):
         answer = staff.post(IMPORT, {"sealed": shown}, follow=True)
         assert "Choose the file again" in answer.content.decode()
     monkeypatch.setattr(sealed, "SECONDS", -1)
