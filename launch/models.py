@@ -60,6 +60,9 @@ class LaunchContext(models.Model):
         help_text="The authorization request that uses this launch.",
     )
     claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    attempt = models.CharField(
+        max_length=8, blank=True, editable=False, help_text="Reference code of the attempt that it begins."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["expires"], name="launch_expires")]

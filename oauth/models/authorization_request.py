@@ -44,6 +44,9 @@ class AuthorizationRequest(models.Model):
     finished = models.DateTimeField(
         null=True, blank=True, help_text="When a code was given or the person declined."
     )
+    attempt = models.CharField(
+        max_length=8, blank=True, editable=False, help_text="Reference code of this authorization attempt."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["expires"], name="authreq_expires")]

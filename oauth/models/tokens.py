@@ -58,6 +58,9 @@ class Grant(AbstractGrant, Issued):  # type: ignore[misc]  # django-oauth-toolki
     nonce = models.TextField(blank=True, default="")
     token_family = models.UUIDField(default=uuid.uuid4, editable=False, db_index=True)
     used = models.DateTimeField(null=True, blank=True, editable=False)
+    attempt = models.CharField(
+        max_length=8, blank=True, editable=False, help_text="The reference code of the authorization attempt."
+    )
 
     class Meta(AbstractGrant.Meta):  # type: ignore[misc]
         swappable = "OAUTH2_PROVIDER_GRANT_MODEL"
