@@ -14,7 +14,13 @@ _DIFFERS = {"postgresql": "IS DISTINCT FROM", "sqlite": "IS NOT"}
 
 
 # The column that says when a row ended, where it is not `revoked`.
-_ENDED_BY = {"oauth_grant": "used", "launch_launchcontext": "expires"}
+_ENDED_BY = {
+    "oauth_grant": "used",
+    "launch_launchcontext": "expires",
+    "oauth_trustedissuer": "refused_before",
+}
+# Those of them with a value to begin with.
+_MOVED = frozenset({"expires", "refused_before"})
 
 
 class Cause(NamedTuple):
@@ -96,6 +102,14 @@ CAUSES = {
         "claimed_by = '' AND expires > {now} AND (application_id = old.id OR made_by_id = old.id)",
         of=("launch_launchcontext",),
     ),
+    # Another authorization server's tokens have no row here: what it issued until now is refused from now on.
+    "issuer": Cause(
+        "oauth_trustedissuer",
+        "UPDATE",
+        "old.active <> new.active",
+        "id = old.id",
+        of=("oauth_trustedissuer",),
+    ),
 }
 """By name. That time passes changes no row, so what ends by it is revoked by the first change after it."""
 
@@ -137,7 +151,7 @@ def _ending(table: str, cause: Cause, vendor: str) -> str:
     came of it only in the next statement (as in oauth.revocation).
     """
     column = _ENDED_BY.get(table, "revoked")
-    those = ("" if column == "expires" else f"{column} IS NULL AND ") + _filled(cause.ends, vendor)
+    those = ("" if column in _MOVED else f"{column} IS NULL AND ") + _filled(cause.ends, vendor)
     end = f"UPDATE {table} SET {column} = {_NOW[vendor]} WHERE {those};"  # noqa: S608  # our own words
     if vendor == "postgresql" and table == "oauth_refreshtoken":
         return f"WHILE EXISTS (SELECT 1 FROM {table} WHERE {those}) LOOP {end} END LOOP;"  # noqa: S608  # our own words

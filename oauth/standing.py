@@ -30,6 +30,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "oauth_consent": ("expires", "withdrawn"),
     "oauth_scope": (),
     "oauth_signingkey": (),
+    "oauth_trustedissuer": (),
 }
 """The tables that decisions rest on, with the columns whose new value may change one; without columns, any
 change to any row may.

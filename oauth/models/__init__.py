@@ -9,6 +9,7 @@ from oauth.models.scope import Scope
 from oauth.models.signing_key import SigningKey
 from oauth.models.standing import Standing
 from oauth.models.tokens import AccessToken, Grant, IDToken, RefreshToken
+from oauth.models.trusted_issuer import TrustedIssuer
 
 __all__ = [
     "AccessToken",
@@ -26,4 +27,5 @@ __all__ = [
     "Scope",
     "SigningKey",
     "Standing",
+    "TrustedIssuer",
 ]
