@@ -61,6 +61,10 @@ class Access:
 
     `ticket` is what work that outlives the request keeps: settings.FHIR_ACCESS_BY_TICKET names the function
     that turns it into an Access again. Without one no such work can be started.
+
+    The rest is for the audit trail: the id of the `patient` in context, the address that the request came
+    from, and the reference code of the authorization `attempt` behind it; `is_first` where it is the first
+    one that this process sees of its token.
     """
 
     rules: tuple[Rule, ...]
@@ -69,6 +73,10 @@ class Access:
     subject: str = ""
     client: str = ""
     ticket: str = ""
+    patient: str = ""
+    origin: str = ""
+    attempt: str = ""
+    is_first: bool = False
 
     def rules_for(self, resource_type: str, letter: str) -> tuple[Rule, ...]:
         """The rules that allow this interaction on this type for some resources at least; empty means 403."""

@@ -19,12 +19,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.models import User
+from audit.origin import client_address
 from fhir.access import Access, Guard, Rule
 from fhir.outcome import Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
 from oauth import backend_services, catalogue, effective_access, standing
 from oauth.client_authentication import token_checksum
-from oauth.models import AccessToken
+from oauth.models import AccessToken, Grant
 from oauth.scopes import Scope, parse_scopes
 from oauth.token_liveness import alive, guard_condition, living_id
 from oauth.token_verification import NotOurToken, verify
@@ -40,7 +41,7 @@ class Holder:
     unnoticed.
 
     `stamp` is the standing under which all this was read. `ends` is when time ends the token, in seconds
-    since 1970.
+    since 1970. `attempt` is the reference code of the authorization that it came of, if one is known.
     """
 
     token: int
@@ -55,6 +56,7 @@ class Holder:
     patient: str
     scopes: tuple[Scope, ...]
     rules: tuple[Rule, ...] | None
+    attempt: str
 
 
 class RecentHolders:
@@ -100,7 +102,7 @@ class BearerAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
-        access = access_for(header)
+        access = access_for(header, client_address(request.META))
         return access.subject, access
 
     def authenticate_header(self, request: Request) -> str:
@@ -108,8 +110,9 @@ class BearerAuthentication(BaseAuthentication):
         return REALM
 
 
-def access_for(authorization: str) -> Access:
-    """The Access of an Authorization header's value. Raises fhir.outcome.Unauthorized (401).
+def access_for(authorization: str, origin: str = "") -> Access:
+    """The Access of an Authorization header's value that came from the address `origin`. Raises
+    fhir.outcome.Unauthorized (401).
 
     https://www.rfc-editor.org/rfc/rfc6750#section-2.1
     """
@@ -117,6 +120,7 @@ def access_for(authorization: str) -> Access:
     if scheme.lower() != "bearer" or not token or not token.isascii():
         raise Unauthorized("Send the access token as 'Authorization: Bearer …'.", challenge=REALM)
     holder = _recent.get(token_checksum(token))
+    is_first = holder is None
     if holder is None:
         holder = _look_up(token)
     elif time.time() >= holder.ends or (
@@ -124,7 +128,7 @@ def access_for(authorization: str) -> Access:
         holder.rules is None and living_id(AccessToken, holder.checksum) is None
     ):
         raise _invalid(_ENDED)
-    return _access(holder, partial(_renew, token))
+    return _access(holder, partial(_renew, token, origin), origin, is_first=is_first)
 
 
 def access_by_ticket(ticket: str) -> Access:
@@ -147,7 +151,9 @@ def access_by_ticket(ticket: str) -> Access:
     return _access(_holder(row, kid, stamp), partial(access_by_ticket, ticket))
 
 
-def _access(holder: Holder, renew: Callable[[], Access]) -> Access:
+def _access(
+    holder: Holder, renew: Callable[[], Access], origin: str = "", *, is_first: bool = False
+) -> Access:
     condition, parameters = guard_condition(holder.token, holder.checksum, holder.stamp)
     return Access(
         rules=_rules(holder) if holder.rules is None else holder.rules,
@@ -156,15 +162,19 @@ def _access(holder: Holder, renew: Callable[[], Access]) -> Access:
         subject=holder.subject,
         client=holder.client,
         ticket=f"{holder.checksum}.{holder.kid}",
+        patient=holder.patient,
+        origin=origin,
+        attempt=holder.attempt,
+        is_first=is_first,
     )
 
 
-def _renew(token: str) -> Access:
+def _renew(token: str, origin: str) -> Access:
     """Look again from scratch, since the guard of an earlier look failed. Raises Unauthorized if the token is
     dead.
     """
     _recent.drop(token_checksum(token))
-    return _access(_look_up(token), partial(_renew, token))
+    return _access(_look_up(token), partial(_renew, token, origin), origin)
 
 
 def _look_up(token: str) -> Holder:
@@ -198,9 +208,18 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
         patient=row.launch_context.patient if row.launch_context else "",
         scopes=catalogue.grantable(granted, registered),
         rules=None,
+        attempt=_attempt(row),
     )
     lasting = row.user is None or depend_on_identity_alone(holder.fhir_user)
     return replace(holder, rules=_rules(holder)) if lasting else holder
+
+
+def _attempt(row: AccessToken) -> str:
+    """The reference code of the authorization whose code the token's family began with."""
+    if row.token_family is None:
+        return ""
+    found = Grant.objects.filter(token_family=row.token_family).values_list("attempt", flat=True).first()
+    return found or ""
 
 
 def _end(row: AccessToken) -> float:

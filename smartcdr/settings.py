@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "oauth2_provider",
+    "audit",
     "accounts",
     "fhir",
     "launch",
@@ -282,6 +283,12 @@ FHIR_MAX_PAGE_SIZE = env.int("FHIR_MAX_PAGE_SIZE", default=1000)
 # A request's statement that takes longer is stopped, in servers only (fhir/search/time_limit.py); 0: never.
 FHIR_SEARCH_TIMEOUT_SECONDS = max(0.0, env.float("FHIR_SEARCH_TIMEOUT_SECONDS", default=30.0))
 DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
+
+# --- the audit trail ----------------------------------------------------------------------------------------
+# Reads that were allowed are written with their request, instead of a moment later (audit/recording.py).
+AUDIT_SYNC = env.bool("AUDIT_SYNC", default=False)
+# A thread of each process writes what waits. Tests have it written when they look.
+AUDIT_IN_BACKGROUND = True
 
 # --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

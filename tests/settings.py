@@ -11,3 +11,5 @@ from smartcdr.settings import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files are found where they lie: tests do not depend on a collectstatic before.
 WHITENOISE_AUTOREFRESH = True
+# No thread writes behind a test's back: tests that look at the audit trail have what waits written first.
+AUDIT_IN_BACKGROUND = False

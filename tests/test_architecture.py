@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("accounts", "fhir", "launch", "oauth", "smartcdr")
+PACKAGES = ("accounts", "audit", "fhir", "launch", "oauth", "smartcdr")
 LONGEST, MEDIAN, DEEPEST = 400, 100, 3
 VAGUE = {"utils", "util", "helpers", "helper", "services", "constants", "misc", "common"}
 SPEC_MAP, README = ROOT / "docs" / "spec-map.md", ROOT / "README.md"

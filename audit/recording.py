@@ -1,0 +1,109 @@
+"""Telling the audit trail what happened.
+
+`record` writes in the transaction under way: it holds for refusals and for all that changes something, which
+then stand or fall together. `remember` is for reads that were allowed: they are kept in memory and written
+by a thread four times a second, since a statement for each would cost as much as the read. If the process
+is killed, those of the last moment are lost; under AUDIT_SYNC none are. A process that ends in order writes
+them before it does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Sequence
+from multiprocessing.util import Finalize
+
+from django.conf import settings
+from django.db import Error, connection
+
+from audit import chain
+from audit.events import Event, now
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 0.25
+MOST = 20_000
+"""So many reads wait in memory at the most; whoever comes then writes them first."""
+_AT_ONCE = 2_000
+
+
+def record(*events: Event) -> None:
+    """Write the events now, in the transaction that is under way. Raises Django's database errors."""
+    chain.add(events)
+
+
+class Waiting:
+    """The reads that are still to be written. One thread of the process writes them."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, event: Event) -> None:
+        """Have the event written soon."""
+        self._events.append(event)
+        if self._thread is None and settings.AUDIT_IN_BACKGROUND:
+            self._start()
+        if len(self._events) > MOST:
+            self.write()
+
+    def write(self) -> None:
+        """Write all that waits. What cannot be written goes on waiting. Raises Django's database errors."""
+        with self._writing:
+            while self._events:
+                # Others append to the list meanwhile, and nobody else takes anything out of it.
+                part = self._events[:_AT_ONCE]
+                chain.add(part)
+                del self._events[: len(part)]
+
+    def forget(self) -> None:
+        """Write nothing of what waits: for tests, whose events are not for the next one."""
+        with self._writing:
+            self._events.clear()
+
+    def end(self) -> None:
+        """Write the rest, before the process ends."""
+        self._ended.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        self._try()
+        connection.close()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._go_on, name="audit", daemon=True)
+                self._thread.start()
+                # One of them is called, according to how the process was started.
+                atexit.register(self.end)
+                Finalize(None, self.end, exitpriority=10)
+
+    def _go_on(self) -> None:
+        while not self._ended.wait(SECONDS):
+            self._try()
+        connection.close()
+
+    def _try(self) -> None:
+        try:
+            self.write()
+        except Error:
+            logger.exception("%s audit events could not be written and go on waiting.", len(self._events))
+            connection.close()
+
+
+waiting = Waiting()
+
+
+def remember(events: Sequence[Event]) -> None:
+    """Have reads that were allowed written within half a second; under AUDIT_SYNC now."""
+    if settings.AUDIT_SYNC:
+        chain.add(events)
+        return
+    for event in events:
+        waiting.add(event if event.time else event._replace(time=now()))

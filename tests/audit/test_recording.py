@@ -1,0 +1,73 @@
+"""Events are written in chains that hold together whatever becomes of the transactions around them."""
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from audit import chain
+from audit.events import Event as Told
+from audit.events import COLUMNS, hashed
+from audit.models import Chain, Event
+from audit.recording import record, remember, waiting
+
+pytestmark = pytest.mark.django_db
+
+
+def holds(of: Chain) -> bool:
+    """Whether the chain's events are all there, in order, each with the hash that follows."""
+    rows = list(
+        Event.objects.filter(id__gt=of.pk * chain.NUMBERS, id__lt=(of.pk + 1) * chain.NUMBERS).order_by("id")
+    )
+    columns = [tuple(getattr(each, name) for name in COLUMNS) for each in rows]
+    hashes = hashed(bytes(of.before), columns)
+    return [bytes(each.hash) for each in rows] == hashes and len(rows) == of.number
+
+
+def test_events_follow_one_another_in_the_chain_of_their_thread() -> None:
+    record(Told("read", "refused", 403, what="Patient/1"))
+    record(Told("read", "refused", 403, what="Patient/2"), Told("create", "allowed", 201))
+    assert [event.what for event in Event.objects.order_by("id")] == ["Patient/1", "Patient/2", ""]
+    assert holds(Chain.objects.get())
+
+
+def test_what_is_rolled_back_leaves_no_gap() -> None:
+    record(Told("read", "refused", 403, what="1"))
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        record(Told("create", "allowed", 201, what="2"))
+        raise ZeroDivisionError
+    record(Told("read", "refused", 403, what="3"))
+    assert [event.what for event in Event.objects.order_by("id")] == ["1", "3"]
+    assert holds(Chain.objects.get())
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_any_text_is_kept_as_it_was(number: int) -> None:
+    odd = "a\\tb\tc\nd\re\x1ff\\.Ä€😀"
+    remember([Told("read", "allowed", 200, what=odd, detail={"query": odd})] * number)
+    assert not Event.objects.exists()
+    waiting.write()
+    assert [event.what for event in Event.objects.all()] == [odd] * number
+    assert holds(Chain.objects.get())
+
+
+def test_what_no_database_can_keep_is_replaced() -> None:
+    record(Told("read", "refused", 400, what="a\0b\ud800c", client="x" * 200_000))
+    event = Event.objects.get()
+    assert event.what == "a�b?c"
+    assert len(event.client) == 100_001
+    assert holds(Chain.objects.get())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: Event.objects.update(what=""),
+        lambda: Event.objects.all().delete(),
+        lambda: Chain.objects.update(number=0),
+        lambda: Chain.objects.all().delete(),
+    ],
+)
+def test_nothing_of_the_trail_is_changed_or_removed(change: object) -> None:
+    record(Told("read", "allowed", 200))
+    with pytest.raises(DatabaseError), transaction.atomic():
+        change()  # type: ignore[operator]
+    assert holds(Chain.objects.get())
