@@ -5,17 +5,16 @@ holds the same code; staff find under it in the log which rule failed, what was 
 """
 
 import logging
-import secrets
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from oauth.attempts import new_attempt
 from oauth.authorize_rules import Refusal
 
 logger = logging.getLogger("oauth.refusals")
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
 
 SENTENCES = {
     "check_client": "The app that sent you here is not known to this server, or is not in use at the moment.",
@@ -28,7 +27,7 @@ SENTENCES = {
 
 def write_down(refusal: Refusal, client_id: str) -> str:
     """Log a refusal and return the reference code under which staff find it."""
-    reference = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    reference = new_attempt()
     logger.warning(
         "Authorization refused, reference %s: rule %s, expected %s, received %s, client %.80r",
         reference,
