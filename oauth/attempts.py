@@ -33,8 +33,8 @@ def step(
 ) -> None:
     """Record one step: `launch`, `request`, `sign-in`, `context`, `consent`, `code`, `token` …
 
-    `detail` says `rule`, `expected`, `received` and, where it was refused, the exact `cause` in one sentence for
-    staff, and whatever else helps. Empty ones are left out. Whoever calls masks credentials.
+    `detail` says `rule`, `expected`, `received` and, where it was refused, the exact `cause` in one sentence
+    for staff, and whatever else helps. Empty ones are left out. Whoever calls masks credentials.
     """
     told = {name: value for name, value in detail.items() if value not in ("", None)}
     record(
