@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import machine
 from tests.demo_site import ROOT, DemoSite
+
+# A busy machine takes its time, and what comes late is not wrong.
+expect.set_options(timeout=30_000)
 
 ARTEFACTS = ROOT / ".artifacts"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -43,6 +47,16 @@ class Visitor:
     def allow(self) -> None:
         """Press Allow on the consent page."""
         self.page.get_by_role("button", name="Allow", exact=True).click()
+
+    def answered(self) -> AbstractContextManager[object]:
+        """Use as `with visitor.answered(): click`: the block ends when the answer is the page that is shown.
+        For pages that come again with the same address and heading; others are known by what they show.
+        """
+        return self.page.expect_navigation()
+
+    def arrives_at(self, heading: str) -> None:
+        """Wait for the page of that heading. After a click there is the old page, then none, then the new."""
+        expect(self.page.get_by_role("heading", name=heading, level=1, exact=True)).to_be_visible()
 
     def sees(self, text: str) -> None:
         """Wait until the page shows the text."""

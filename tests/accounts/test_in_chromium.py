@@ -38,8 +38,8 @@ def enter_code(page: Page, secret: str, button: str) -> None:
     for _ in range(2):
         path = page.url
         page.locator("input[name=code]").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
-        page.get_by_role("button", name=button, exact=True).click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.get_by_role("button", name=button, exact=True).click()
         if page.url != path:
             return
     raise AssertionError("No code was right.")
@@ -55,7 +55,9 @@ def follow(visitor: Visitor, name: str) -> None:
 
 def sign_out(visitor: Visitor) -> None:
     follow(visitor, "Sign out")
+    visitor.arrives_at("Sign out?")
     press(visitor, "Sign out")
+    visitor.arrives_at("Sign in")
 
 
 def test_an_authenticator_app_is_set_up_used_and_replaced_by_a_recovery_code(
@@ -68,10 +70,11 @@ def test_an_authenticator_app_is_set_up_used_and_replaced_by_a_recovery_code(
     visitor.sees("protected by your password alone")
     visitor.picture("security")
     follow(visitor, "Set up an authenticator app")
+    visitor.arrives_at("Set up an authenticator app")
     visitor.picture("set-up")
     secret = visitor.page.locator("#totp_secret").inner_text()
     enter_code(visitor.page, secret, "Set up")
-    visitor.sees("Recovery codes")
+    visitor.arrives_at("Recovery codes")
     visitor.picture("recovery-codes")
     recovery = visitor.page.locator("#recovery_codes li").first.inner_text()
     follow(visitor, "Done")
@@ -124,11 +127,12 @@ def test_a_passkey_is_a_second_step_and_opens_the_account_by_itself(
     visitor.page.get_by_label("Sign in with this passkey alone").check()
     visitor.picture("add-passkey")
     press(visitor, "Add")
-    visitor.sees("Recovery codes")
+    visitor.arrives_at("Recovery codes")
     visitor.page.goto(f"{demo_site.url}/accounts/security/passkeys/")
     visitor.sees("My phone")
     visitor.picture("passkeys")
     follow(visitor, "Rename My phone")
+    visitor.arrives_at("Rename a passkey")
     visitor.picture("rename-passkey")
     visitor.page.get_by_label("Name").fill("Blue phone")
     press(visitor, "Save")
@@ -152,6 +156,7 @@ def test_a_passkey_is_a_second_step_and_opens_the_account_by_itself(
     visitor.sees("This browser")
     visitor.page.goto(f"{demo_site.url}/accounts/security/passkeys/")
     follow(visitor, "Remove Blue phone")
+    visitor.arrives_at("Remove Blue phone?")
     visitor.picture("remove-passkey")
     press(visitor, "Remove")
     visitor.sees("You have no passkey")
@@ -165,7 +170,7 @@ def test_staff_reset_the_second_factor_of_somebody_who_has_lost_theirs(
     visitor.page.goto(f"{demo_site.url}/accounts/security/app/add/")
     visitor.sign_in(person)
     enter_code(visitor.page, visitor.page.locator("#totp_secret").inner_text(), "Set up")
-    visitor.sees("Recovery codes")
+    visitor.arrives_at("Recovery codes")
 
     helper = visitors.new()
     helper.page.goto(f"{demo_site.url}/admin/accounts/user/?q=lost.phone")

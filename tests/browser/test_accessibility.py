@@ -244,10 +244,12 @@ def test_the_lab_viewer(demo_site: DemoSite, visitors: Visitors, axe: Checker) -
     axe.check(page, "Lab Viewer")
     page.locator(".test").last.click()
     page.locator(".values summary").click()
+    expect(page.locator(".values tbody tr").first).to_be_visible()
     axe.check(page, "Lab Viewer with the values")
     app = page.url
     page.goto(f"{demo_site.url}/oauth/manage")
     page.get_by_role("button", name="Take back all access from Lab Viewer").click()
+    patient.sees("Lab Viewer has no access any more")
     page.goto(app)
     patient.sees("Your access has ended")
     axe.check(page, "Lab Viewer without access")

@@ -33,8 +33,8 @@ def sign_in(page: Page, password: str) -> None:
     """Fill in the sign-in page."""
     page.get_by_label("User name").fill("ada")
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
 
 
 def test_lock_outs(live_server: LiveServer, axe: Checker) -> None:
@@ -51,8 +51,8 @@ def test_lock_outs(live_server: LiveServer, axe: Checker) -> None:
             page.locator("input[name=oldpassword]").fill("not this one")
             page.locator("input[name=password1]").fill("neither")
             page.locator("input[name=password2]").fill("neither")
-            page.get_by_role("button", name="Change password").click()
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Change password").click()
             if page.get_by_role("heading", name="Too many tries").count():
                 break
         expect(page.get_by_role("heading", name="Too many tries")).to_be_visible()

@@ -45,8 +45,8 @@ def test_whoever_guesses_passwords_is_told_how_long_to_wait(demo_site: DemoSite,
     guesser.page.goto(f"{demo_site.url}/accounts/login/")
     for _ in range(6):
         # Nobody of the demonstration, who would be locked out for the tests that follow.
-        guesser.sign_in({"username": "somebody.else", "password": "not this one"})
-        guesser.page.wait_for_load_state()
+        with guesser.answered():
+            guesser.sign_in({"username": "somebody.else", "password": "not this one"})
     guesser.sees("Please wait five minutes")
     guesser.picture("locked-out")
 
@@ -67,8 +67,8 @@ def test_a_person_is_told_what_is_not_theirs_and_how_to_go_on(
         patient.page.locator("input[name=oldpassword]").fill("not this one")
         patient.page.locator("input[name=password1]").fill("neither")
         patient.page.locator("input[name=password2]").fill("neither")
-        patient.page.get_by_role("button", name="Change password").click()
-        patient.page.wait_for_load_state()
+        with patient.answered():
+            patient.page.get_by_role("button", name="Change password").click()
         if patient.page.get_by_role("heading", name="Too many tries").count():
             break
     expect(patient.page.get_by_role("heading", name="Too many tries")).to_be_visible()

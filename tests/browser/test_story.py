@@ -49,6 +49,7 @@ def test_a_lab_value_is_plotted_and_the_app_is_refused_once_staff_revoked_its_to
     staff = visitors.new()
     staff.page.goto(f"{demo_site.url}/admin/")
     staff.sign_in(demo_site.user("staff"))
+    staff.sees("Administration")
     staff.picture("admin")
     admin_list(staff, "oauth/application")
     staff.sees("Lab Viewer")

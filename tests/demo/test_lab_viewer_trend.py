@@ -26,11 +26,11 @@ def test_the_list_names_every_test_with_its_newest_value_and_can_be_filtered(vie
     assert {"Hemoglobin A1c", "Creatinine", "eGFR", "LDL cholesterol", "Blood group"} <= set(names)
     assert names == sorted(names, key=str.lower)
     viewer.page.get_by_label("Find a test").fill("chol LD")
-    assert viewer.page.locator(".test-name").all_inner_texts() == ["LDL cholesterol"]
+    expect(viewer.page.locator(".test-name")).to_have_text(["LDL cholesterol"])
     viewer.page.get_by_label("Find a test").fill("4548")
-    assert viewer.page.locator(".test-name").all_inner_texts() == ["Hemoglobin A1c"]
+    expect(viewer.page.locator(".test-name")).to_have_text(["Hemoglobin A1c"])
     viewer.page.get_by_label("Find a test").fill("no such thing")
-    assert "No test has that name." in viewer.text()
+    viewer.wait_for("No test has that name.")
 
 
 def test_high_and_low_results_differ_in_shape_and_not_only_in_colour(viewer: Viewer) -> None:
@@ -84,6 +84,7 @@ def test_the_points_can_be_walked_with_the_keyboard(viewer: Viewer) -> None:
     points = viewer.page.locator(".point")
     points.first.focus()
     tip = viewer.page.locator(".tip")
+    expect(tip).to_be_visible()
     first = tip.inner_text()
     viewer.page.keyboard.press("ArrowRight")
     expect(points.nth(1)).to_be_focused()

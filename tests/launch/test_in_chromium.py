@@ -31,14 +31,19 @@ class Visitor:
     def sign_in(self, username: str) -> None:
         """Through the page, as people do."""
         self.page.goto(f"{self.site}/launch/")
-        self.look()
+        self.look("Sign in")
         self.page.get_by_label("User name").fill(username)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.get_by_role("heading", name="Apps", level=1).wait_for()
+        self.arrives_at("Apps")
 
-    def look(self) -> None:
-        """Nothing sticks out at the side."""
+    def arrives_at(self, heading: str) -> None:
+        """Wait for the page of that heading: after a click there is the old page, then none, then the new."""
+        self.page.get_by_role("heading", name=heading, level=1, exact=True).wait_for()
+
+    def look(self, heading: str) -> None:
+        """On the page of that heading nothing sticks out at the side."""
+        self.arrives_at(heading)
         width = self.page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], self.page.url
 
@@ -66,14 +71,14 @@ def test_a_clinician_gets_from_the_sign_in_page_to_an_app_on_another_origin(site
         browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
         visitor = Visitor(browser, site)
         visitor.sign_in("doc")
-        visitor.look()
+        visitor.look("Apps")
         page = visitor.page
         page.get_by_role("link", name="Choose a patient for Lab Viewer").click()
-        visitor.look()
+        visitor.look("Choose a patient for Lab Viewer")
         page.get_by_label("Find a patient").fill("shaw")
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name="Choose Amy Shaw").click()
-        visitor.look()
+        visitor.look("Lab Viewer")
         page.get_by_label("Encounter (optional)").select_option("amy-2")
         page.get_by_role("button", name="Launch").click()
         page.wait_for_url("**/healthz?*")
