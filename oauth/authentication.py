@@ -7,9 +7,7 @@ changed or is refused.
 """
 
 import math
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,11 +19,13 @@ from rest_framework.request import Request
 from accounts.models import User
 from audit.origin import client_address
 from fhir.access import Access, Guard, Rule
-from fhir.outcome import Unauthorized
+from fhir.outcome import FhirError, Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
-from oauth import backend_services, catalogue, effective_access, standing
+from oauth import backend_services, catalogue, effective_access, foreign_access, standing
 from oauth.client_authentication import token_checksum
+from oauth.foreign_tokens import BadForeignToken, CannotTell
 from oauth.models import AccessToken, Grant
+from oauth.recent_holders import RecentHolders
 from oauth.scopes import Scope, parse_scopes
 from oauth.token_liveness import alive, guard_condition, living_id
 from oauth.token_verification import NotOurToken, verify
@@ -59,37 +59,7 @@ class Holder:
     attempt: str
 
 
-class RecentHolders:
-    """The holders of the tokens last seen, by the token's SHA-256; the longest unused one goes first."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._holders: OrderedDict[str, Holder] = OrderedDict()
-
-    def get(self, key: str) -> Holder | None:
-        """The holder, if it is still kept."""
-        with self._lock:
-            if key not in self._holders:
-                return None
-            self._holders.move_to_end(key)
-            return self._holders[key]
-
-    def put(self, holder: Holder) -> None:
-        """Keep the holder, and let the longest unused one go if there are too many."""
-        with self._lock:
-            self._holders[holder.checksum] = holder
-            self._holders.move_to_end(holder.checksum)
-            if len(self._holders) > self._size:
-                self._holders.popitem(last=False)
-
-    def drop(self, key: str) -> None:
-        """Forget the holder."""
-        with self._lock:
-            self._holders.pop(key, None)
-
-
-_recent = RecentHolders(KEPT_TOKENS)
+_recent: RecentHolders[Holder] = RecentHolders(KEPT_TOKENS)
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -111,17 +81,20 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def access_for(authorization: str, origin: str = "") -> Access:
-    """The Access of an Authorization header's value that came from the address `origin`. Raises
-    fhir.outcome.Unauthorized (401).
+    """The Access of an Authorization header's value that came from the address `origin`.
 
-    https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+    Raises fhir.outcome.Unauthorized (401), and FhirError (503) while another server whose token it is cannot
+    be asked about it. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token or not token.isascii():
         raise Unauthorized("Send the access token as 'Authorization: Bearer …'.", challenge=REALM)
-    holder = _recent.get(token_checksum(token))
+    checksum = token_checksum(token)
+    holder = _recent.get(checksum)
     is_first = holder is None
     if holder is None:
+        if foreign := _foreign(token, checksum, origin):
+            return foreign
         holder = _look_up(token)
     elif time.time() >= holder.ends or (
         # Rights that are gone would answer 403 before the guard is ever asked; a dead token is a 401.
@@ -129,6 +102,41 @@ def access_for(authorization: str, origin: str = "") -> Access:
     ):
         raise _invalid(_ENDED)
     return _access(holder, partial(_renew, token, origin), origin, is_first=is_first)
+
+
+def _foreign(token: str, checksum: str, origin: str) -> Access | None:
+    """The Access of a token of another authorization server; None if the token is not one.
+
+    It has no ticket: nobody could tell later whether the token still counts.
+    """
+    try:
+        found = foreign_access.holder_of(token, checksum)
+    except BadForeignToken as error:
+        raise _invalid(str(error)) from error
+    except CannotTell as error:
+        raise FhirError(503, "transient", str(error), headers={"Retry-After": "2"}) from error
+    if found is None:
+        return None
+    holder, is_first = found
+
+    def renew() -> Access:
+        foreign_access.drop(checksum)
+        renewed = _foreign(token, checksum, origin)
+        if renewed is None:
+            raise _invalid(_ENDED)
+        return renewed
+
+    condition, parameters = holder.guard()
+    return Access(
+        rules=holder.rules_now(),
+        own=holder.own,
+        guard=Guard(condition, parameters, renew=renew),
+        subject=holder.subject,
+        client=holder.client,
+        patient=holder.patient,
+        origin=origin,
+        is_first=is_first,
+    )
 
 
 def access_by_ticket(ticket: str) -> Access:
