@@ -58,7 +58,7 @@ def rights_of(user: User) -> Rights:
         return NO_RIGHTS
     match kind:
         case "Patient":
-            return Rights(frozenset({fhir_id}), frozenset(settings.PATIENT_WRITABLE))
+            return rights_over_own_record(fhir_id)
         case "RelatedPerson":
             wards = Proxy.objects.in_force().filter(user=user).values_list("patient", flat=True)
             return Rights(frozenset(wards), frozenset(settings.PATIENT_WRITABLE))
@@ -66,6 +66,11 @@ def rights_of(user: User) -> Rights:
             return Rights(_patients_of_clinician(fhir_id), CLINICAL_TYPES)
         case _:
             return NO_RIGHTS
+
+
+def rights_over_own_record(patient: str) -> Rights:
+    """The rights of the patient with this id; without an id, none."""
+    return Rights(frozenset({patient}), frozenset(settings.PATIENT_WRITABLE)) if patient else NO_RIGHTS
 
 
 def depend_on_identity_alone(fhir_user: str) -> bool:

@@ -7,10 +7,8 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html
 https://www.rfc-editor.org/rfc/rfc7523#section-3
 """
 
-import binascii
 import hashlib
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,18 +17,14 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from jwt.exceptions import InvalidKeyError
 
-from fhir.jsontext import JsonTextError, parse
 from oauth.jwk_sets import ALGORITHMS, ClientKey
+from oauth.signed_jwt import MalformedJwt, SignedJwt, read_jwt
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # No assertion counts longer than five minutes. Clocks may differ a little, in the client's favour.
 LONGEST_SECONDS, SKEW_SECONDS = 300, 10
-MAX_LENGTH = 16_384
 _TYPES = ("jwt", "client-authentication+jwt")
-_VERIFIERS = {"RS384": RSAAlgorithm(RSAAlgorithm.SHA384), "ES384": ECAlgorithm(ECAlgorithm.SHA384)}
 _LONGEST_TEXT = 1000
 
 
@@ -51,27 +45,20 @@ class Assertion:
     jku: str | None
     jti_digest: str
     expires: datetime
-    signed: bytes
-    signature: bytes
+    jwt: SignedJwt
 
     def is_signed_by(self, key: ClientKey) -> bool:
         """Whether the key verifies the signature by the algorithm that both name."""
-        if key.algorithm != self.algorithm:
-            return False
-        try:
-            return _VERIFIERS[self.algorithm].verify(self.signed, key.key, self.signature)
-        except (InvalidKeyError, ValueError):
-            return False
+        return key.algorithm == self.algorithm and self.jwt.is_signed_by(key.key, self.algorithm)
 
 
 def read_assertion(text: str) -> Assertion:
     """Read an assertion and check all that it says of itself. Raises BadAssertion."""
-    if len(text) > MAX_LENGTH or not text.isascii():
-        raise BadAssertion("client_assertion is too long, or no JWT.")
-    parts = text.split(".")
-    if len(parts) != 3:
-        raise BadAssertion("client_assertion must be a signed JWT: three parts with dots between them.")
-    header, claims = _object(parts[0], "header"), _object(parts[1], "payload")
+    try:
+        jwt = read_jwt(text, "client_assertion")
+    except MalformedJwt as error:
+        raise BadAssertion(str(error)) from error
+    header, claims = jwt.header, jwt.claims
     for check in _HEADER_CHECKS:
         check(header)
     for check in _CLAIM_CHECKS:
@@ -83,27 +70,8 @@ def read_assertion(text: str) -> Assertion:
         jku=header.get("jku"),
         jti_digest=hashlib.sha256(claims["jti"].encode()).hexdigest(),
         expires=datetime.fromtimestamp(float(claims["exp"]), UTC),
-        signed=f"{parts[0]}.{parts[1]}".encode(),
-        signature=_decoded(parts[2], "signature"),
+        jwt=jwt,
     )
-
-
-def _object(part: str, name: str) -> dict[str, Any]:
-    try:
-        return parse(_decoded(part, name))
-    except JsonTextError as error:
-        raise BadAssertion(f"The {name} of client_assertion is not a JSON object.") from error
-
-
-def _decoded(part: str, name: str) -> bytes:
-    """Base64url without padding, in the one way to write it. https://www.rfc-editor.org/rfc/rfc7515#section-2"""
-    try:
-        decoded = urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except binascii.Error as error:
-        raise BadAssertion(f"The {name} of client_assertion is not base64url.") from error
-    if urlsafe_b64encode(decoded).rstrip(b"=") != part.encode():
-        raise BadAssertion(f"The {name} of client_assertion is not base64url.")
-    return decoded
 
 
 def _check_algorithm(header: dict[str, Any]) -> None:

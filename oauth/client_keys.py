@@ -1,4 +1,4 @@
-"""Where a client's public keys come from: its registration, or its `jwks_uri`, fetched and kept for a while.
+"""Where public keys of others come from: what was registered, or a `jwks_uri`, fetched and kept for a while.
 
 What was fetched is kept in the database, for all workers alike, and never longer than its Cache-Control
 says. A `kid` that it does not have is looked for anew, but seldom, as anybody can make one up; after a
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from oauth.guarded_fetch import FetchError, fetch
-from oauth.jwk_sets import BadKeySet, KeySet, read_key_set
+from oauth.jwk_sets import ALGORITHMS, BadKeySet, KeySet, read_key_set
 from oauth.models import Application, FetchedKeySet
 from oauth.prepared import Prepared, columns, instance, value
 
@@ -29,14 +29,17 @@ _ROW = Prepared(lambda: FetchedKeySet.objects.filter(url=value("url")).values_li
 _fetching: dict[str, threading.Lock] = {}
 
 
+_OF_CLIENTS = frozenset(ALGORITHMS)
+
+
 class KeysUnavailable(Exception):
-    """The client's keys cannot be had now. The message is for the client; the log says more."""
+    """The keys cannot be had now. The message is for the client; the log says more."""
 
 
 def key_set_of(client: Application, kid: str) -> KeySet:
     """The client's keys, hopefully with one of this `kid`. Raises KeysUnavailable."""
     if client.client_jwks_uri:
-        return _published(client.client_jwks_uri, kid)
+        return published(client.client_jwks_uri, kid)
     if not client.client_jwks:
         raise KeysUnavailable("The client has no registered key.")
     try:
@@ -45,25 +48,28 @@ def key_set_of(client: Application, kid: str) -> KeySet:
         raise KeysUnavailable("The client's registered key set cannot be used.") from error
 
 
-def fetch_now(url: str) -> KeySet:
+def fetch_now(url: str, algorithms: frozenset[str] = _OF_CLIENTS) -> KeySet:
     """The set as it is at this moment, for staff who want to know. Raises KeysUnavailable; the row of the
     address then says why.
     """
-    return _fetched(url, timezone.now())
+    return _fetched(url, timezone.now(), algorithms)
 
 
-def _published(url: str, kid: str) -> KeySet:
+def published(url: str, kid: str, algorithms: frozenset[str] = _OF_CLIENTS) -> KeySet:
+    """The keys at a `jwks_uri` that verify by these algorithms, hopefully with one of this `kid`. Raises
+    KeysUnavailable.
+    """
     started = timezone.now()
     row = _row(url)
     if row is None or not _is_fresh(row, started):
         if row is not None and row.failure and started - row.tried < RETRY_AFTER:
             raise KeysUnavailable(_NOT_FETCHED)
-        return _fetched(url, started)
-    known = read_key_set(row.keys)
+        return _fetched(url, started, algorithms)
+    known = read_key_set(row.keys, algorithms)
     if known.knows(kid) or not _claim(url, started):
         return known
     try:
-        return _fetched(url, started)
+        return _fetched(url, started, algorithms)
     except KeysUnavailable:
         return known
 
@@ -86,7 +92,7 @@ def _claim(url: str, now: datetime) -> bool:
     return bool(waiting.update(tried=now))
 
 
-def _fetched(url: str, started: datetime) -> KeySet:
+def _fetched(url: str, started: datetime, algorithms: frozenset[str]) -> KeySet:
     """The set as it is now; what another request fetched after `started` is as good. Raises
     KeysUnavailable."""
     lock = _fetching.setdefault(url, threading.Lock())
@@ -95,19 +101,19 @@ def _fetched(url: str, started: datetime) -> KeySet:
     try:
         row = _row(url)
         if row is not None and row.fetched is not None and row.fetched >= started:
-            return read_key_set(row.keys)
+            return read_key_set(row.keys, algorithms)
         if row is not None and row.failure and row.tried >= started:
             raise KeysUnavailable(_NOT_FETCHED)
-        return _fetch(url)
+        return _fetch(url, algorithms)
     finally:
         lock.release()
 
 
-def _fetch(url: str) -> KeySet:
+def _fetch(url: str, algorithms: frozenset[str]) -> KeySet:
     try:
         answer = fetch(url)
         text = answer.body.decode()
-        key_set = read_key_set(text)
+        key_set = read_key_set(text, algorithms)
     except (FetchError, BadKeySet, UnicodeDecodeError) as error:
         _note_failure(url, str(error))
         raise KeysUnavailable(_NOT_FETCHED) from error

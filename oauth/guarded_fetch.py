@@ -1,4 +1,5 @@
-"""Fetching a document from an address that a client chose, without letting it choose what we talk to.
+"""Fetching a document from an address that a client chose, without letting it choose what we talk to; and
+asking another authorization server about a token in the same way.
 
 The name is resolved once, every address it has is judged, and the connection goes to one of the judged
 addresses: a name that answers differently the next time gains nothing. Redirects are not followed, the body
@@ -12,11 +13,12 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlencode
 
 from django.conf import settings
 
@@ -51,14 +53,29 @@ def fetch(url: str) -> Fetched:
     Only https, and only public addresses and those of JWKS_URI_NETWORKS, unless ALLOW_INSECURE_CLIENT_URLS
     is set.
     """
+    return _exchanged(url, "GET", (), b"")
+
+
+def post(url: str, form: Mapping[str, str], authorization: str) -> Fetched:
+    """POST a form, with the value of an Authorization header; the answer is bounded as that of `fetch`.
+
+    Nothing of the form or of the header is ever in an error's message. Raises FetchError.
+    """
+    headers = (f"Authorization: {authorization}", "Content-Type: application/x-www-form-urlencoded")
+    return _exchanged(url, "POST", headers, urlencode(form).encode("ascii"))
+
+
+def _exchanged(url: str, method: str, headers: tuple[str, ...], body: bytes) -> Fetched:
     parts = _checked(url)
     deadline = time.monotonic() + SECONDS
     try:
         with _connect(parts, deadline) as connection:
-            connection.sendall(_request(parts))
+            connection.sendall(_request(parts, method, headers, body))
             return _answer(_Timed(connection, deadline))
     except (OSError, HTTPException, ValueError) as error:
-        raise FetchError(f"{type(error).__name__}: {error}"[:200]) from error
+        # What a server answers to a token could repeat it.
+        words = f"{type(error).__name__}: {error}" if method == "GET" else type(error).__name__
+        raise FetchError(words[:200]) from error
 
 
 def is_public(address: Address) -> bool:
@@ -142,16 +159,18 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _request(parts: SplitResult) -> bytes:
+def _request(parts: SplitResult, method: str, headers: tuple[str, ...], body: bytes) -> bytes:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = (
-        f"GET {path} HTTP/1.1",
+        f"{method} {path} HTTP/1.1",
         f"Host: {parts.netloc}",
         "Accept: application/json, application/jwk-set+json",
         "User-Agent: Smart-CDR",
         "Connection: close",
+        *headers,
+        *([f"Content-Length: {len(body)}"] if method == "POST" else []),
     )
-    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii") + body
 
 
 class _Timed(io.RawIOBase):

@@ -1,4 +1,5 @@
-"""PURE: the public keys in a client's JWK Set, and what is wrong with those that cannot be used.
+"""PURE: the public keys in a JWK Set of a client or of another authorization server, and what is wrong with
+those that cannot be used.
 
 https://www.rfc-editor.org/rfc/rfc7517#section-5
 https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#registering-a-client-communicating-public-keys
@@ -19,12 +20,23 @@ from fhir.jsontext import JsonTextError, parse
 
 # The algorithms that SMART names, and the type of key (`kty`) that each needs.
 ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
+# Those that other authorization servers may sign by: asymmetric ones only.
+# https://www.rfc-editor.org/rfc/rfc7518#section-3.1
+ISSUER_ALGORITHMS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+}
+_OF_CURVE = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 MAX_KEYS = 100
 # Verifying with a longer key than that costs more than it proves.
 RSA_BITS = (2048, 8192)
 _MAX_EXPONENT = 2**32
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _LONGEST_KID = 255
+
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 class BadKeySet(ValueError):
@@ -37,11 +49,11 @@ class NoKey(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """A public key that can verify, by the `kid` and the algorithm that an assertion's header names."""
+    """A public key that can verify, by the `kid` and the algorithm that a JWT's header names."""
 
     kid: str
     algorithm: str
-    key: RSAPublicKey | EllipticCurvePublicKey
+    key: PublicKey
 
 
 class UnusableKey(NamedTuple):
@@ -54,7 +66,9 @@ class UnusableKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """A client's keys: those that can verify, and the others."""
+    """The keys of a client or issuer: those that can verify, and the others. A key that can verify by several
+    algorithms is there once for each.
+    """
 
     keys: tuple[ClientKey, ...] = ()
     unusable: tuple[UnusableKey, ...] = ()
@@ -69,7 +83,8 @@ class KeySet:
         https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification
         """
         found = [key for key in self.keys if (key.kid, key.algorithm) == (kid, algorithm)]
-        others = [key for key in self.unusable if (key.kid, key.kty) == (kid, ALGORITHMS[algorithm])]
+        kty = ISSUER_ALGORITHMS[algorithm]
+        others = [key for key in self.unusable if (key.kid, key.kty) == (kid, kty)]
         if len(found) + len(others) > 1:
             raise NoKey("Several registered keys have this kid; each needs one of its own.")
         if found:
@@ -82,8 +97,9 @@ class KeySet:
 
 
 @lru_cache(maxsize=256)
-def read_key_set(text: str) -> KeySet:
-    """The keys of a JWK Set given as JSON. Raises BadKeySet, also for a set that holds a private key.
+def read_key_set(text: str, algorithms: frozenset[str] = frozenset(ALGORITHMS)) -> KeySet:
+    """The keys of a JWK Set given as JSON that verify by one of these algorithms. Raises BadKeySet, also for
+    a set that holds a private key.
 
     Keys for other purposes may stand in the set; they are told apart by what is wrong with them here.
     """
@@ -101,7 +117,7 @@ def read_key_set(text: str) -> KeySet:
             "holds a private or secret key. Who has seen it can be the client: make a new key pair, and "
             "register its public part only."
         )
-    return _sorted_out(jwks)
+    return _sorted_out(jwks, algorithms)
 
 
 def key_set_faults(text: str) -> list[str]:
@@ -118,11 +134,12 @@ def key_set_faults(text: str) -> list[str]:
     return faults
 
 
-def _sorted_out(jwks: list[dict[str, Any]]) -> KeySet:
-    keys, unusable = [], []
+def _sorted_out(jwks: list[dict[str, Any]], algorithms: frozenset[str]) -> KeySet:
+    keys: list[ClientKey] = []
+    unusable = []
     for jwk in jwks:
         try:
-            keys.append(_read(jwk))
+            keys.extend(_read(jwk, algorithms))
         except _Unusable as error:
             kid, kty = (one if isinstance(one := jwk.get(name), str) else "" for name in ("kid", "kty"))
             unusable.append(UnusableKey(kid, kty, str(error)))
@@ -133,7 +150,7 @@ class _Unusable(ValueError):
     """One key that cannot verify here."""
 
 
-def _read(jwk: Mapping[str, Any]) -> ClientKey:
+def _read(jwk: Mapping[str, Any], algorithms: frozenset[str]) -> list[ClientKey]:
     kid, kty = jwk.get("kid"), jwk.get("kty")
     if not isinstance(kid, str) or not 0 < len(kid) <= _LONGEST_KID:
         raise _Unusable("kid must be a text of 1 to 255 characters.")
@@ -145,11 +162,30 @@ def _read(jwk: Mapping[str, Any]) -> ClientKey:
         raise _Unusable("it is not a valid key.") from error
     if key is None:
         raise _Unusable("kty must be RSA or EC.")
-    algorithm = "RS384" if kty == "RSA" else "ES384"
-    if jwk.get("alg", algorithm) != algorithm:
-        raise _Unusable("alg must be RS384 with an RSA key, ES384 with an EC key.")
+    of_type = [name for name, needed in ISSUER_ALGORITHMS.items() if needed == kty and name in algorithms]
+    named = [name for name in of_type if jwk.get("alg", name) == name]
+    if not named:
+        raise _Unusable(_with_what(algorithms))
     _refuse_weak(key)
-    return ClientKey(kid, algorithm, key)
+    fitting = [name for name in named if _fits(key, name)]
+    if not fitting:
+        raise _Unusable(" ".join(f"{name} needs the curve {_CURVES[name]}." for name in named))
+    return [ClientKey(kid, name, key) for name in fitting]
+
+
+def _with_what(algorithms: frozenset[str]) -> str:
+    """The algorithms that may be named, each with the type of key for it."""
+    types: dict[str, list[str]] = {}
+    for name, kty in ISSUER_ALGORITHMS.items():
+        if name in algorithms:
+            types.setdefault(kty, []).append(name)
+    ways = ", ".join(f"{' or '.join(names)} with an {kty} key" for kty, names in types.items())
+    return f"alg must be {ways}."
+
+
+def _fits(key: PublicKey, algorithm: str) -> bool:
+    """Whether an elliptic curve is the one of this algorithm; any RSA key verifies by each of its own."""
+    return not isinstance(key, EllipticCurvePublicKey) or _OF_CURVE.get(key.curve.name) == algorithm
 
 
 def _operations(jwk: Mapping[str, Any]) -> list[Any]:
@@ -171,10 +207,8 @@ def _ec(jwk: Mapping[str, Any]) -> EllipticCurvePublicKey:
     return key
 
 
-def _refuse_weak(key: RSAPublicKey | EllipticCurvePublicKey) -> None:
+def _refuse_weak(key: PublicKey) -> None:
     if isinstance(key, EllipticCurvePublicKey):
-        if key.curve.name != "secp384r1":
-            raise _Unusable("ES384 needs the curve P-384.")
         return
     least, most = RSA_BITS
     if not least <= key.key_size <= most:

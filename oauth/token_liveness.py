@@ -35,6 +35,11 @@ _STANDS = (
     "WHERE id = %s AND token_checksum = %s AND revoked IS NULL)"
     f" AND {standing.CURRENT} = %s)"
 )
+# Where several accounts are the same person, nobody can say whose rights count.
+_THE_PERSON = (
+    "coalesce((SELECT CASE WHEN count(*) = 1 THEN min(id) END"
+    " FROM accounts_user WHERE fhir_user = %s AND is_active), 0)"
+)
 
 
 def alive(tokens: QuerySet[Token], now: datetime | None = None, *, expiring: bool = True) -> QuerySet[Token]:
@@ -115,6 +120,23 @@ def guard_condition(token: int, checksum: str, stamp: int) -> tuple[str, tuple[A
     was read before the decision. That time passes is not asked here: it shows without the database.
     """
     return _STANDS, (token, checksum, stamp)
+
+
+def foreign_guard_condition(stamp: int, fhir_user: str, person: int) -> tuple[str, tuple[Any, ...]]:
+    """The same for a token of another authorization server, which has no row here: what it rests on is the
+    stamp, and the one active account of its `fhir_user`, whose primary key is `person` (0 for none).
+
+    Accounts that are made or deleted renew no stamp. A token that names nobody has an empty `fhir_user`.
+    """
+    stands = f"{standing.CURRENT} = %s"
+    return (
+        (f"({stands} AND {_THE_PERSON} = %s)", (stamp, fhir_user, person))
+        if fhir_user
+        else (
+            f"({stands})",
+            (stamp,),
+        )
+    )
 
 
 def _filled(parameters: tuple[Any, ...], values: dict[Any, Any]) -> tuple[Any, ...]:

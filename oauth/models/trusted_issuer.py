@@ -16,7 +16,7 @@ class TrustedIssuer(models.Model):
 
     `oauth.trusted_issuers` says what may stand here, `oauth.foreign_tokens` goes by it. Any change renews the
     stamp of `oauth.standing`, so that every token of the issuer is judged anew. What it issued before
-    `refused_before` is dead; a trigger (`oauth.lasting_ends`) writes the moment when it is switched off or on.
+    `refused_before` is dead; a trigger (`oauth.lasting_ends`) writes it when `active` changes.
     """
 
     class Keys(models.TextChoices):
