@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts.federation.identity_provider import providers_of
 from accounts.known_browsers import known_as, remember
 from accounts.models import User
 from accounts.recent_proof import has_proven_recently
@@ -75,11 +76,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         return not has_proven_recently(context.request)
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """How a person can prove once more who they are. Whoever has no password here and no second factor
-        signs in elsewhere, and does so again after signing out.
+        """How a person can prove once more who they are: also at the provider where they sign in. Whoever has
+        nothing of all that signs in again after signing out.
         """
         ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if ways or not user.is_authenticated:
+        if not user.is_authenticated:
+            return ways
+        if providers := providers_of(user):
+            names = " or ".join(provider.name for provider in providers)
+            url = reverse("account_reauthenticate_elsewhere")
+            ways.append({"id": "elsewhere", "description": f"Sign in with {names} again", "url": url})
+        if ways:
             return ways
         return [{"id": "sign_in_again", "description": "Sign in again", "url": reverse("account_logout")}]
 

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from accounts.federation.admin import LinkInline
 from accounts.forms import StaffPasswordForm, UserForm
 from accounts.models import Proxy, User
 from accounts.recent_proof import has_proven_recently
@@ -38,7 +39,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
 
     form = UserForm
     change_password_form = StaffPasswordForm
-    inlines = [ProxyInline]
+    inlines = [ProxyInline, LinkInline]
     actions = ("reset_second_factor",)
     list_display = (
         "username",

@@ -17,6 +17,8 @@ class AccountsConfig(AppConfig):
         from django.contrib.sessions.models import Session
 
         from accounts import second_factor, sessions
+        from accounts.federation.identity_provider import IdentityProvider, forget_links
 
         authenticator_added.connect(second_factor.note_new_factor, dispatch_uid="accounts.new_factor")
+        post_delete.connect(forget_links, sender=IdentityProvider, dispatch_uid="accounts.links")
         post_delete.connect(sessions.forget_session, sender=Session, dispatch_uid="accounts.sessions")

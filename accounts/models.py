@@ -105,3 +105,9 @@ class Proxy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} for Patient/{self.patient}"
+
+
+# Django looks for an app's models here.
+from accounts.federation.identity_provider import IdentityProvider  # noqa: E402
+
+__all__ = ["FHIR_ID", "FHIR_USER", "IdentityProvider", "Proxy", "ProxyQuerySet", "User", "display_name"]

@@ -18,6 +18,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from accounts import sessions, views
+from accounts.federation import views as federation
 from accounts.recent_proof import has_proven_recently
 
 
@@ -47,6 +48,13 @@ urlpatterns = [
     page("logout/", allauth_views.logout, "account_logout"),
     page("inactive/", allauth_views.account_inactive, "account_inactive"),
     page("reauthenticate/", views.ConfirmPasswordView.as_view(), "account_reauthenticate"),
+    page(
+        "reauthenticate/elsewhere/",
+        federation.ConfirmElsewhereView.as_view(),
+        "account_reauthenticate_elsewhere",
+    ),
+    page("elsewhere/<slug:provider_id>/", federation.leave, "openid_connect_login"),
+    page("elsewhere/<slug:provider_id>/callback/", federation.come_back, "openid_connect_callback"),
     page("password/change/", views.ChangePasswordView.as_view(), "account_change_password"),
     page("sessions/", sessions.SessionsView.as_view(), "usersessions_list"),
     page("security/", mfa.index, "mfa_index"),

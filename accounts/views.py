@@ -13,6 +13,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import method_decorator
 
+from accounts.federation.identity_provider import IdentityProvider
+
 SIGN_IN_FOR = "sign_in_for"
 """Session key: {"next": …, "app": …}, left by the page that sends somebody here to sign in for an app."""
 LOGIN_HINT = "login_hint"
@@ -39,6 +41,13 @@ class SignInView(NamesWaitingApp, LoginView):  # type: ignore[misc]  # allauth s
     def get_initial(self) -> dict[str, Any]:
         """Fill in the hinted user name: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest."""
         return {**super().get_initial(), "login": self.request.session.get(LOGIN_HINT, "")}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add `providers`, at which people may sign in instead."""
+        return {
+            **super().get_context_data(**kwargs),
+            "providers": IdentityProvider.objects.filter(active=True),
+        }
 
 
 class ConfirmPasswordView(NamesWaitingApp, ReauthenticateView):  # type: ignore[misc]  # allauth ships no types

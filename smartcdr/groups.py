@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
     # Looks at everything that says who may do what and who did; changes nothing, and reads no FHIR resource.
     AUDITOR: {
         "accounts": {"*": "v"},
+        "socialaccount": {"socialaccount": "v"},
         "auth": {"group": "v"},
         "admin": {"logentry": "v"},
         "oauth": {"*": "v"},
@@ -46,7 +47,8 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
     },
     # Runs the whole, and alone may look at FHIR resources. Accounts are switched off, not deleted.
     ADMINISTRATOR: {
-        "accounts": {"user": "acv", "proxy": "acdv"},
+        "accounts": {"user": "acv", "proxy": "acdv", "identityprovider": "acdv"},
+        "socialaccount": {"socialaccount": "acdv"},
         "auth": {"group": "acdv"},
         "admin": {"logentry": "v"},
         "oauth": {"*": "acdv"},

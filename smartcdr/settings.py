@@ -57,6 +57,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "corsheaders",
     "csp",
@@ -151,6 +153,16 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.OwnPasswordForm",
     "reauthenticate": "accounts.forms.ConfirmPasswordForm",
 }
+# Sign-in at other OpenID providers, which staff register (accounts/federation).
+SOCIALACCOUNT_ADAPTER = "accounts.federation.adapter.FederationAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "accounts.federation.provider.FederatedProvider",
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # an e-mail address never leads to an account
+SOCIALACCOUNT_STORE_TOKENS = False
 # A second factor: an authenticator app or a passkey, with recovery codes for the day on which it is lost.
 MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -258,6 +270,7 @@ DYNAMIC_REGISTRATION_OPEN = env.bool("DYNAMIC_REGISTRATION_OPEN", default=False)
 # How often, counted as sign-ins are (oauth/views/register.py): by token, without one by address, by client.
 ACCOUNT_RATE_LIMITS = {
     "login_failed_known_browser": "5/5m/key",  # as allauth's login_failed, for browsers known of old
+    "federated_sign_in": "30/m/ip",  # as allauth's login
     "register_client": "60/h/key",
     "register_client_openly": "10/h/ip",
     "change_registration": "60/h/key",
@@ -287,6 +300,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 # --- the audit trail ----------------------------------------------------------------------------------------
 # Reads that were allowed are written with their request, instead of a moment later (audit/recording.py).
 AUDIT_SYNC = env.bool("AUDIT_SYNC", default=False)
+# What is younger is never removed. Six years: https://www.ecfr.gov/current/title-45/section-164.316
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=6 * 366)
 # A thread of each process writes what waits. Tests have it written when they look.
 AUDIT_IN_BACKGROUND = True
 

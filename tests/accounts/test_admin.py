@@ -62,9 +62,13 @@ def test_a_malformed_fhir_user_is_refused_by_the_form(
 
 
 def change_fields(person: User, **changes: str) -> dict[str, str]:
-    """The fields of the change form with one proxy row of its own, all else as it is."""
+    """The fields of the change form without rows of its own, all else as it is."""
     fields = {"username": person.username, "is_active": "on", "fhir_user": person.fhir_user}
-    formset = {"proxies-TOTAL_FORMS": "0", "proxies-INITIAL_FORMS": "0"}
+    formset = {
+        f"{name}-{count}_FORMS": "0"
+        for name in ("proxies", "socialaccount_set")
+        for count in ("TOTAL", "INITIAL")
+    }
     return {**fields, **formset, **changes}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import second_factor
+from accounts.federation import identity_provider
 from oauth.signing_keys import encrypt_anew, ensure_signing_keys
 
 
@@ -29,3 +30,6 @@ class Command(BaseCommand):
         if options["encrypt_anew"]:
             self.stdout.write(f"Encrypted {encrypt_anew()} keys anew.")
             self.stdout.write(f"Encrypted {second_factor.encrypt_anew()} second factors anew.")
+            self.stdout.write(
+                f"Encrypted {identity_provider.encrypt_anew()} identity providers' secrets anew."
+            )
