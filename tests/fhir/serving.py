@@ -37,7 +37,8 @@ def database_url() -> str:
 
 def environment(**more: str) -> dict[str, str]:
     """What processes beside the tests need to work on the same database."""
-    return os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url()} | more
+    own = {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url()}
+    return os.environ | own | {"AUDIT_IN_BACKGROUND": "1"} | more
 
 
 def command(*words: str) -> subprocess.Popen[str]:
