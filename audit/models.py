@@ -58,6 +58,7 @@ class Event(models.Model):
             models.Index(fields=["time"], name="audit_time"),
             models.Index(fields=["patient", "time"], name="audit_patient", condition=~models.Q(patient="")),
             models.Index(fields=["attempt"], name="audit_attempt", condition=~models.Q(attempt="")),
+            models.Index(fields=["person", "time"], name="audit_person", condition=~models.Q(person="")),
         ]
 
     def __str__(self) -> str:
