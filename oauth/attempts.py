@@ -1,52 +1,50 @@
-"""Authorization attempts: every step of one under one reference code, from the launch to the first calls.
+"""The steps of authorization attempts that are taken here: `audit.attempts` has their form."""
 
-The person and the app are told the code alone; staff find under it which rule failed at which step, what was
-expected and what came.
-"""
-
-import secrets
 from typing import Any
 
-from audit.events import Event
-from audit.recording import record
+from django.http import HttpRequest
 
-LENGTH = 8
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
+from accounts.models import User
+from audit.attempts import LENGTH, new_attempt, step
+from audit.origin import client_address
+from oauth.models import AuthorizationRequest
+
+__all__ = ["LENGTH", "new_attempt", "step", "step_of"]
+
+SESSION_KEY = "attempt"
+"""Session key: the reference code for which somebody was sent to sign in, so that events of accounts, which
+know nothing of apps, stand under it.
+"""
 
 
-def new_attempt() -> str:
-    """A reference code: 40 random bits, to be read over the telephone. It opens nothing."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
-
-
-def step(
-    kind: str,
-    attempt: str,
-    outcome: str = "allowed",
-    *,
-    status: int = 0,
-    person: str = "",
-    client: str = "",
-    patient: str = "",
-    address: str = "",
-    **detail: Any,
+def step_of(
+    request: HttpRequest, stored: AuthorizationRequest, kind: str, outcome: str = "allowed", **detail: Any
 ) -> None:
-    """Record one step: `launch`, `request`, `sign-in`, `context`, `consent`, `code`, `token` …
-
-    `detail` says `rule`, `expected`, `received` and, where it was refused, the exact `cause` in one sentence
-    for staff, and whatever else helps. Empty ones are left out. Whoever calls masks credentials.
-    """
-    told = {name: value for name, value in detail.items() if value not in ("", None)}
-    record(
-        Event(
-            kind,
-            outcome,
-            status,
-            person=person,
-            client=client,
-            patient=patient,
-            address=address,
-            attempt=attempt,
-            detail=told,
-        )
+    """Record a step of a stored request that the person at this browser took, or was refused."""
+    launch = stored.launch_context
+    step(
+        kind,
+        stored.attempt,
+        outcome,
+        person=subject(request),
+        client=stored.application.client_id,
+        patient=launch.patient if launch is not None else "",
+        address=client_address(request.META),
+        **detail,
     )
+
+
+def subject(request: HttpRequest) -> str:
+    """The subject identifier of whoever is signed in; empty if nobody is."""
+    return str(request.user.uid) if isinstance(request.user, User) else ""
+
+
+def send_with(request: HttpRequest, attempt: str) -> None:
+    """Let sign-in know for which attempt somebody comes."""
+    request.session[SESSION_KEY] = attempt
+
+
+def end_with(request: HttpRequest, attempt: str) -> None:
+    """Let sign-in forget the attempt, which is over."""
+    if request.session.get(SESSION_KEY) == attempt:
+        del request.session[SESSION_KEY]

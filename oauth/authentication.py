@@ -22,6 +22,7 @@ from fhir.access import Access, Guard, Rule
 from fhir.outcome import FhirError, Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
 from oauth import backend_services, catalogue, effective_access, foreign_access, standing
+from oauth.attempts import attempt_of
 from oauth.client_authentication import token_checksum
 from oauth.foreign_tokens import BadForeignToken, CannotTell
 from oauth.models import AccessToken, Grant
@@ -223,11 +224,13 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
 
 
 def _attempt(row: AccessToken) -> str:
-    """The reference code of the authorization whose code the token's family began with."""
+    """The reference code of the authorization whose code the token's family began with; a token that came of
+    none has its own.
+    """
     if row.token_family is None:
-        return ""
+        return attempt_of(row.jti)
     found = Grant.objects.filter(token_family=row.token_family).values_list("attempt", flat=True).first()
-    return found or ""
+    return found or attempt_of(str(row.token_family))
 
 
 def _end(row: AccessToken) -> float:

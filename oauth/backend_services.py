@@ -12,7 +12,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from audit.events import Event
 from fhir.access import Rule
+from oauth.attempts import attempt_of
 from oauth.calling_client import Refused, replayed
 from oauth.catalogue import grantable_of_texts
 from oauth.claims import Authorization, access_token_claims
@@ -31,8 +33,9 @@ SECONDS = 300
 _REGISTERED = Prepared(lambda: Application.objects.filter(client_id=value("client_id")).values_list("scope"))
 
 
-def issue(proven: Proven, asked: str) -> dict[str, Any]:
-    """The token response for a client that has proven itself, with the scopes of the text `asked`.
+def issue(proven: Proven, asked: str, address: str = "") -> dict[str, Any]:
+    """The token response for a client that has proven itself, with the scopes of the text `asked`, at a
+    request that came from `address`.
 
     The token lives for 300 seconds and cannot be refreshed. Raises Refused, and OutdatedError if what is
     known of the client is no longer so; then its assertion is not used up.
@@ -56,6 +59,7 @@ def issue(proven: Proven, asked: str) -> dict[str, Any]:
             client,
             proven.assertion,
             proven.stamp,
+            _issued(client, jti, scope, address),
             jti=jti,
             kid=signer.kid,
             token="",
@@ -66,6 +70,19 @@ def issue(proven: Proven, asked: str) -> dict[str, Any]:
     except ReplayedError as error:
         raise replayed() from error
     return {"access_token": token, "token_type": "Bearer", "expires_in": SECONDS, "scope": scope}
+
+
+def _issued(client: Application, jti: str, scope: str, address: str) -> Event:
+    detail = {"scope": scope, "access_token_seconds": SECONDS, "given": ["access_token"]}
+    return Event(
+        "service-token",
+        "allowed",
+        200,
+        client=client.client_id,
+        address=address,
+        attempt=attempt_of(jti),
+        detail=detail,
+    )
 
 
 def rules(client_id: str, scopes: tuple[Scope, ...]) -> tuple[Rule, ...]:

@@ -5,18 +5,23 @@ somebody else, is a sign of theft: the whole family dies.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
 """
 
+from __future__ import annotations
+
 import uuid
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.models import User
+from audit.events import Event
+from audit.recording import record
 from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
+from oauth.attempts import attempt_of
 from oauth.client_authentication import token_checksum
 from oauth.consent_duration import end_of
 from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
@@ -33,13 +38,14 @@ _TOGETHER = ("user", "application", "launch_context", "consent")
 
 
 class Shown(NamedTuple):
-    """The record of a refresh token with its person and context, whether it is alive, and the stamp of this
-    moment.
+    """The record of a refresh token with its person and context, whether it is alive, the stamp of this
+    moment, and the reference code of its authorization attempt.
     """
 
     record: RefreshToken
     is_alive: bool
     stamp: int
+    attempt: str
 
 
 def find_code(code: str, client: Application) -> Grant | None:
@@ -49,7 +55,7 @@ def find_code(code: str, client: Application) -> Grant | None:
     """
     grant = Grant.objects.select_related(*_TOGETHER).filter(code=token_checksum(code)).first()
     if grant is not None and grant.used is not None:
-        kill_family(grant.token_family)
+        _end_stolen(grant, attempt_of_code(grant), client, "The code was shown a second time")
     if grant is None or grant.application_id != client.pk or not _reaches_its_patient(grant):
         return None
     living = alive(Grant.objects.annotate(revoked=F("used")).filter(pk=grant.pk))
@@ -70,7 +76,7 @@ def find_refresh_token(token: str, client: Application, stamp: int | None = None
     row = shown.record
     if row.revoked is not None:
         if row.application_id != client.pk or timezone.now() - row.revoked > GRACE:
-            kill_family(row.token_family)
+            _end_stolen(row, shown.attempt, client, _how(row, client))
         return None
     if not shown.is_alive or row.application_id != client.pk or not _reaches_its_patient(row):
         return None
@@ -84,7 +90,12 @@ def _refresh_query() -> QuerySet[RefreshToken, Any]:
     contexts = (f"launch_context__{name}" for name in _OF_CONTEXT)
     consents = (f"consent__{name}" for name in _OF_CONSENT)
     newest_first = F("revoked").desc(nulls_first=True)
-    state = {"is_alive": ExpressionWrapper(is_alive(NOW), BooleanField()), "stamp": stamp_column()}
+    attempts = Grant.objects.filter(token_family=OuterRef("token_family")).values("attempt")[:1]
+    state = {
+        "is_alive": ExpressionWrapper(is_alive(NOW), BooleanField()),
+        "stamp": stamp_column(),
+        "attempt": Subquery(attempts),
+    }
     found = rows.annotate(**state).order_by(newest_first)
     return found.values_list(*_OF_TOKEN, *people, *contexts, *consents, *state)
 
@@ -123,18 +134,19 @@ def _refresh_row(token: str) -> Shown | None:
         return None
     after_token, after_user = len(_OF_TOKEN), len(_OF_TOKEN) + len(_OF_USER)
     after_context = after_user + len(_OF_CONTEXT)
-    *row, is_alive, stamp = rows[0]
+    *row, is_alive, stamp, attempt = rows[0]
     record = instance(RefreshToken, _OF_TOKEN, row[:after_token])
     if record is None:
         return None
     record.user = instance(User, _OF_USER, row[after_token:after_user])
     record.launch_context = instance(LaunchContext, _OF_CONTEXT, row[after_user:])
     record.consent = instance(Consent, _OF_CONSENT, row[after_context:])
-    return Shown(record, bool(is_alive), stamp)
+    return Shown(record, bool(is_alive), stamp, attempt or attempt_of(str(record.token_family)))
 
 
-def redeem_code(grant: Grant, token: dict[str, Any], jti: str, kid: str) -> None:
-    """Spend the code and record the tokens made of it, signed with the key `kid`.
+def redeem_code(grant: Grant, token: dict[str, Any], jti: str, kid: str, address: str = "") -> None:
+    """Spend the code and record the tokens made of it, signed with the key `kid`, for a request that came
+    from `address`.
 
     Raises SpentError, and then the family is dead.
     """
@@ -144,13 +156,18 @@ def redeem_code(grant: Grant, token: dict[str, Any], jti: str, kid: str) -> None
             if not Grant.objects.filter(pk=grant.pk, used__isnull=True).update(used=now):
                 raise SpentError
             _record(grant, token, jti, kid, now)
+            record(_exchanged("token", grant, attempt_of_code(grant), token, address))
     except SpentError:
-        kill_family(grant.token_family)
+        client = grant.application
+        _end_stolen(grant, attempt_of_code(grant), client, "The code was shown twice at once")
         raise
 
 
-def rotate(spent: RefreshToken, token: dict[str, Any], jti: str, kid: str) -> None:
-    """Spend a refresh token and record its successors, signed with the key `kid`.
+def rotate(
+    spent: RefreshToken, token: dict[str, Any], jti: str, kid: str, attempt: str = "", address: str = ""
+) -> None:
+    """Spend a refresh token and record its successors, signed with the key `kid`, and the step of the
+    attempt for a request that came from `address`.
 
     Raises SpentError; the family lives.
 
@@ -170,6 +187,7 @@ def rotate(spent: RefreshToken, token: dict[str, Any], jti: str, kid: str) -> No
         SuccessorRefresh(
             token_checksum=token_checksum(token["refresh_token"]), expires=_refresh_expires(spent, now)
         ),
+        _exchanged("refresh", spent, attempt or attempt_of(str(spent.token_family)), token, address),
     )
 
 
@@ -177,6 +195,57 @@ def kill_family(family: uuid.UUID | None) -> None:
     """Revoke every living token that came of one code. Tokens without a family have no relatives."""
     if family is not None:
         revoke_all(token_family=family)
+
+
+def attempt_of_code(grant: Grant) -> str:
+    """The reference code of the authorization attempt that ended in this code."""
+    return grant.attempt or attempt_of(str(grant.token_family))
+
+
+@transaction.atomic
+def _end_stolen(issued: Grant | RefreshToken, attempt: str, client: Application, how: str) -> None:
+    """End the family of what was shown as only a thief or a careless app shows it, and say so in the
+    timeline.
+    """
+    ended = revoke_all(token_family=issued.token_family) if issued.token_family else 0
+    if ended:
+        cause = f"{how}: {ended} living tokens of the same authorization were revoked."
+        person = str(issued.user.uid) if issued.user else ""
+        told = {"rule": "used_once", "cause": cause}
+        record(
+            Event("revocation", "allowed", person=person, client=client.client_id, attempt=attempt, detail=told)
+        )
+
+
+def _how(row: RefreshToken, client: Application) -> str:
+    if row.application_id != client.pk:
+        return "A used or revoked refresh token was shown by another client"
+    return "A used or revoked refresh token was shown again"
+
+
+def _exchanged(
+    kind: str, shown: Grant | RefreshToken, attempt: str, token: dict[str, Any], address: str
+) -> Event:
+    """The step of the timeline at which tokens were given."""
+    context = shown.launch_context
+    return Event(
+        kind,
+        "allowed",
+        200,
+        person=str(shown.user.uid) if shown.user else "",
+        client=shown.application.client_id,
+        patient=context.patient if context else "",
+        address=address,
+        attempt=attempt,
+        detail={
+            "scope": token["scope"],
+            "access_token_seconds": token["expires_in"],
+            "given": [name for name in _GIVEN if name in token],
+        },
+    )
+
+
+_GIVEN = ("access_token", "refresh_token", "id_token")
 
 
 def _reaches_its_patient(issued: Grant | RefreshToken) -> bool:

@@ -28,12 +28,14 @@ GRANT_TYPE = "refresh_token"
 REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
 
 
-def refresh(client: Application, text: str, asked: str, stamp: int | None = None) -> dict[str, Any]:
+def refresh(
+    client: Application, text: str, asked: str, stamp: int | None = None, address: str = ""
+) -> dict[str, Any]:
     """The token response for a client that shows the refresh token `text`, after which that one is spent.
 
     `asked` is the scope that is wanted, "" for the whole that was granted; `stamp` is that under which the
-    client is known, None if it was looked up just now. Raises Refused, and OutdatedError if the stamp
-    has changed.
+    client is known, None if it was looked up just now; `address` is where the request came from. Raises
+    Refused, and OutdatedError if the stamp has changed.
     """
     if not client.may_use_grant(GRANT_TYPE):
         raise Refused(400, "unauthorized_client", "The client is not registered for refresh tokens.")
@@ -50,7 +52,8 @@ def refresh(client: Application, text: str, asked: str, stamp: int | None = None
     signers = active_signers(shown.stamp)
     token = _response(client, shown.record, scope, jti, signers)
     try:
-        issuing.rotate(shown.record, token, jti, signer_among(signers, settings.ACCESS_TOKEN_ALG).kid)
+        kid = signer_among(signers, settings.ACCESS_TOKEN_ALG).kid
+        issuing.rotate(shown.record, token, jti, kid, shown.attempt, address)
     except SpentError as error:
         raise _invalid_grant("It was used in the meantime.") from error
     return token

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from audit.events import Event
+from audit.recording import record
 from fhir.rows import ON_POSTGRESQL, fetched
 
 _SPEND = "UPDATE oauth_refreshtoken SET revoked = %s, updated = %s WHERE id = %s AND revoked IS NULL"
@@ -54,8 +56,12 @@ class SuccessorRefresh(NamedTuple):
     expires: datetime
 
 
-def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh: SuccessorRefresh) -> None:
-    """Revoke the refresh token with this primary key and write the rows of the two that follow it.
+@transaction.atomic
+def record_successors(
+    key: int, now: datetime, access: SuccessorAccess, refresh: SuccessorRefresh, event: Event
+) -> None:
+    """Revoke the refresh token with this primary key, write the rows of the two that follow it, and tell the
+    audit trail.
 
     The one UPDATE decides which of several parallel requests wins; the others get SpentError.
     """
@@ -66,9 +72,9 @@ def record_successors(key: int, now: datetime, access: SuccessorAccess, refresh:
         done = _step_by_step(key, spend, new_access, new_refresh)
     if not done:
         raise SpentError
+    record(event)
 
 
-@transaction.atomic
 def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any]) -> bool:
     if not _changed(_SPEND, spend):
         return False

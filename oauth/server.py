@@ -22,14 +22,15 @@ class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types
         self._grant_types = {"authorization_code": self.openid_connect_auth}
         self.openid_connect_auth.register_token_modifier(limit_refresh_token)
 
-    def exchange(self, client: Application, form: Mapping[str, str]) -> tuple[str, int]:
-        """Body and status for a client that has proven itself and shows a code.
+    def exchange(self, client: Application, form: Mapping[str, str], address: str = "") -> tuple[str, int]:
+        """Body and status for a client that has proven itself and shows a code, from this address.
 
         Raises oauthlib's OAuth2Error, or answers with one in the body.
         """
         request = Request("/oauth/token", "POST", urlencode(form.items()), {})
         request.client = client
         request.extra_credentials = None
+        request.address = address
         _, body, status = self.openid_connect_auth.create_token_response(request, self.default_token_type)
         return body, status
 

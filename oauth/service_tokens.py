@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
+from audit import recording
+from audit.events import Event
 from fhir.rows import ON_POSTGRESQL, fetched
 from oauth import standing
 from oauth.client_assertion import Assertion
@@ -20,8 +22,9 @@ class ReplayedError(Exception):
     """The client has shown this assertion before."""
 
 
-def record(client: Application, assertion: Assertion, stamp: int, **token: Any) -> None:
-    """Use up the assertion and write the row of a token with these values.
+@transaction.atomic
+def record(client: Application, assertion: Assertion, stamp: int, event: Event, **token: Any) -> None:
+    """Use up the assertion, write the row of a token with these values, and tell the audit trail.
 
     Raises ReplayedError, and OutdatedError if the stamp under which the client is known is another by now.
     """
@@ -29,6 +32,7 @@ def record(client: Application, assertion: Assertion, stamp: int, **token: Any) 
         _at_once(client, assertion, stamp, {"application_id": client.pk, **token})
     else:
         _step_by_step(client, assertion, stamp, {"application_id": client.pk, **token})
+    recording.record(event)
 
 
 def _at_once(client: Application, assertion: Assertion, stamp: int, token: dict[str, Any]) -> None:
@@ -49,7 +53,6 @@ def _at_once(client: Application, assertion: Assertion, stamp: int, token: dict[
         raise ReplayedError
 
 
-@transaction.atomic
 def _step_by_step(client: Application, assertion: Assertion, stamp: int, token: dict[str, Any]) -> None:
     # The first statement writes, so that SQLite lets nobody else write before the end of this.
     if not use_up(client, assertion):

@@ -105,7 +105,7 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> None:
         """Spend the code and record its tokens, in one transaction."""
         try:
-            issuing.redeem_code(request.issued, token, request.jti, request.kid)
+            issuing.redeem_code(request.issued, token, request.jti, request.kid, request.address)
         except SpentError as error:
             raise errors.InvalidGrantError(
                 description="It was used in the meantime.", request=request
