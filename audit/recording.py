@@ -4,7 +4,7 @@
 then stand or fall together. `remember` is for reads that were allowed: they are kept in memory and written
 by a thread four times a second, since a statement for each would cost as much as the read. If the process
 is killed, those of the last moment are lost; under AUDIT_SYNC none are. A process that ends in order writes
-them before it does.
+them before it does. `remember_by` is the same for what only becomes events when it is written.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from multiprocessing.util import Finalize
+from operator import itemgetter
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 
 from audit import chain
 from audit.events import Event, now
+
+Make = Callable[[Sequence[Any]], Iterable[Event]]
+"""Makes the events of what was remembered, of many at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +44,15 @@ class Waiting:
     """The reads that are still to be written. One thread of the process writes them."""
 
     def __init__(self) -> None:
-        self._events: list[Event] = []
+        self._events: list[tuple[Make, Any]] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, event: Event) -> None:
-        """Have the event written soon."""
-        self._events.append(event)
+    def add(self, make: Make, what: Any) -> None:
+        """Have the events that `make` makes of this written soon."""
+        self._events.append((make, what))
         if self._thread is None and settings.AUDIT_IN_BACKGROUND:
             self._start()
         if len(self._events) > MOST:
@@ -58,7 +64,7 @@ class Waiting:
             while self._events:
                 # Others append to the list meanwhile, and nobody else takes anything out of it.
                 part = self._events[:_AT_ONCE]
-                chain.add(part)
+                chain.add(_made(part))
                 del self._events[: len(part)]
 
     def forget(self) -> None:
@@ -97,6 +103,19 @@ class Waiting:
             connection.close()
 
 
+def _made(part: Iterable[tuple[Make, Any]]) -> list[Event]:
+    """The events of these, in their order."""
+    return [
+        event
+        for make, group in groupby(part, key=itemgetter(0))
+        for event in make([what for _, what in group])
+    ]
+
+
+def _as_they_are(events: Sequence[Event]) -> Iterable[Event]:
+    return events
+
+
 waiting = Waiting()
 
 
@@ -106,4 +125,14 @@ def remember(events: Sequence[Event]) -> None:
         chain.add(events)
         return
     for event in events:
-        waiting.add(event if event.time else event._replace(time=now()))
+        waiting.add(_as_they_are, event if event.time else event._replace(time=now()))
+
+
+def remember_by(make: Make, what: Any) -> None:
+    """The same, where the events are still to be made of `what`, which knows its time: by `make`, which gets
+    a list of what it was remembered for. It may ask the database, and raises nothing but its errors.
+    """
+    if settings.AUDIT_SYNC:
+        chain.add(list(make([what])))
+        return
+    waiting.add(make, what)
