@@ -32,6 +32,8 @@ logger = logging.getLogger("oauth.refusals")
 
 # After a failure nobody asks this issuer for so many seconds: each attempt may hold a request up.
 RETRY_AFTER = 2.0
+COULD_NOT_BE_ASKED = (FetchError, MetadataUnavailable, JsonTextError, InvalidToken)
+"""What `ask` raises."""
 _failed: dict[str, float] = {}
 _UNKNOWN = "The token's issuer cannot be asked about it now; please try again."
 _OTHER = "What the token's issuer says of it now differs from what the token says."
@@ -46,7 +48,7 @@ def confirmed(token: str, said: ForeignToken, issuer: TrustedIssuer) -> ForeignT
         raise CannotTell(_UNKNOWN)
     try:
         answer = ask(issuer, token)
-    except (FetchError, MetadataUnavailable, JsonTextError, InvalidToken) as error:
+    except COULD_NOT_BE_ASKED as error:
         _failed[issuer.issuer] = time.monotonic() + RETRY_AFTER
         logger.warning("%.120s could not be asked about a token: %s", issuer.name, failure_words(error))
         raise CannotTell(_UNKNOWN) from error

@@ -13,6 +13,15 @@ for model in (Application, Grant, AccessToken, RefreshToken, IDToken, get_device
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
-from oauth.admin import clients, consents, key_sets, keys, registrations, scopes, tokens  # noqa: E402  # after the others are gone
+from oauth.admin import (  # noqa: E402  # after the others are gone
+    clients,
+    consents,
+    key_sets,
+    keys,
+    registrations,
+    scopes,
+    tokens,
+    trusted_issuers,
+)
 
-__all__ = ["clients", "consents", "key_sets", "keys", "registrations", "scopes", "tokens"]
+__all__ = ["clients", "consents", "key_sets", "keys", "registrations", "scopes", "tokens", "trusted_issuers"]

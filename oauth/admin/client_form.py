@@ -23,7 +23,7 @@ _WIDE = forms.TextInput(attrs={"size": 80})
 _ONE_PER_LINE = forms.Textarea(attrs={"rows": 3, "cols": 80})
 
 
-def _legible(key_set: str) -> str:
+def legible(key_set: str) -> str:
     """A key set with one member on each line; as it is where it is no JSON."""
     try:
         return json.dumps(json.loads(key_set), indent=2)
@@ -173,7 +173,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         if self.instance.pk is not None:
             self.initial["contacts"] = "\n".join(self.instance.contacts)
             self.initial["grant_types"] = self.instance.grant_types or list(FOR_PEOPLE)
-            self.initial["client_jwks"] = _legible(self.instance.client_jwks)
+            self.initial["client_jwks"] = legible(self.instance.client_jwks)
             self.initial["redirect_uris"] = "\n".join(self.instance.redirect_uris.split())
             self.initial["allowed_origins"] = "\n".join(self.instance.allowed_origins.split())
         if "may_launch" in self.fields:
