@@ -7,12 +7,15 @@ rolled back the thread is ahead of its chain: the statement adds nothing, and th
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.events import COLUMNS, Event, Row, hashed, now, row
 
@@ -36,16 +39,40 @@ _COPY = f"COPY audit_event ({_NAMES}, hash) FROM STDIN"
 _INSERT = f"INSERT INTO audit_event ({_NAMES}, hash) VALUES ({', '.join(['%s'] * (len(COLUMNS) + 1))})"  # noqa: S608  # our own words
 _BEGIN = (
     "INSERT INTO audit_chain (began, before, number, hash, first_kept, hash_before)"
-    " VALUES (%s, %s, 0, %s, 1, %s) RETURNING id"
+    " VALUES (%s, %s, 0, %s, 1, %s) ON CONFLICT DO NOTHING RETURNING id"
 )
 
 
-class _Mine(threading.local):
-    """Where this thread's chain ends, as far as the thread knows. `id` 0: it has none yet."""
+class _End:
+    """Where a chain ends, as far as this process knows. `id` 0: it has not begun."""
 
     id = 0
     number = 0
     hash = b""
+
+
+_idle: deque[_End] = deque()
+"""Chains whose threads have ended. Servers end idle threads, and the next one goes on with the chain."""
+
+
+class _Mine(threading.local):
+    """This thread's chain; `loan` is gone when the thread is."""
+
+    def __init__(self) -> None:
+        self.end = _idle_one() or _End()
+        self.loan = _Loan()
+        weakref.finalize(self.loan, _idle.append, self.end).atexit = False
+
+
+class _Loan:
+    pass
+
+
+def _idle_one() -> _End | None:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return None
 
 
 _mine = _Mine()
@@ -57,21 +84,22 @@ def add(events: Sequence[Event]) -> None:
     """
     if not events:
         return
-    while not (_mine.id and _added(events)):
+    while not (_mine.end.id and _added(events)):
         _look()
 
 
 def _added(events: Sequence[Event]) -> bool:
     """Whether the thread knew where its chain ends; else nothing is written."""
-    first = _mine.id * NUMBERS + _mine.number + 1
+    end = _mine.end
+    first = end.id * NUMBERS + end.number + 1
     rows = [row(first + place, event) for place, event in enumerate(events)]
-    hashes = hashed(_mine.hash, rows)
-    number = _mine.number + len(rows)
-    move = (number, hashes[-1], _mine.id, _mine.number, _mine.hash)
+    hashes = hashed(end.hash, rows)
+    number = end.number + len(rows)
+    move = (number, hashes[-1], end.id, end.number, end.hash)
     write = _on_postgresql if connection.vendor == "postgresql" else _on_sqlite
     if not write(move, rows, hashes):
         return False
-    _mine.number, _mine.hash = number, hashes[-1]
+    end.number, end.hash = number, hashes[-1]
     return True
 
 
@@ -121,33 +149,46 @@ def _on_sqlite(move: tuple[Any, ...], rows: list[Row], hashes: list[bytes]) -> b
 def _look() -> None:
     """Find out where this thread's chain ends; begin one if it has none."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT number, hash FROM audit_chain WHERE id = %s", (_mine.id,))
+        cursor.execute("SELECT number, hash FROM audit_chain WHERE id = %s", (_mine.end.id,))
         found = cursor.fetchone()
     if found is None:
         _begin()
     else:
-        _mine.number, _mine.hash = found[0], bytes(found[1])
+        _mine.end.number, _mine.end.hash = found[0], bytes(found[1])
 
 
 def _begin() -> None:
-    """Begin a chain behind the last one. Of two that do so at once, one looks again for the last."""
-    while not _begun():
+    """Begin a chain behind the last one.
+
+    It stays whatever becomes of the transaction under way: PostgreSQL would let others who begin one wait
+    for its end. SQLite has one writer at a time anyway.
+    """
+    if connection.vendor != "postgresql" or not connection.in_atomic_block:
+        return _begin_by(connection)
+    other = connection.copy()
+    try:
+        _begin_by(other)
+    finally:
+        other.close()
+
+
+def _begin_by(database: BaseDatabaseWrapper) -> None:
+    while not _begun(database):
         pass
 
 
-def _begun() -> bool:
+def _begun(database: BaseDatabaseWrapper) -> bool:
+    """Whether a chain was begun. Of two that do so at once, one has to look again which is the last."""
     began = now()
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute("SELECT id, began, before FROM audit_chain ORDER BY id DESC LIMIT 1")
         last = cursor.fetchone()
         before = digest(*last) if last else bytes(32)
-        try:
-            with transaction.atomic():
-                cursor.execute(_BEGIN, (began, before, before, before))
-                (_mine.id,) = cursor.fetchone()
-        except IntegrityError:
-            return False
-    _mine.number, _mine.hash = 0, before
+        cursor.execute(_BEGIN, (began, before, before, before))
+        begun = cursor.fetchone()
+    if begun is None:
+        return False
+    _mine.end.id, _mine.end.number, _mine.end.hash = begun[0], 0, before
     return True
 
 

@@ -1,7 +1,10 @@
 """Events are written in chains that hold together whatever becomes of the transactions around them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit import chain
 from audit.events import COLUMNS, hashed
@@ -10,6 +13,12 @@ from audit.models import Chain, Event
 from audit.recording import record, remember, waiting
 
 pytestmark = pytest.mark.django_db
+
+
+def the_chain() -> Chain:
+    """The chain that all events are in; others may be there, which tests before have begun."""
+    [number] = {event.pk // chain.NUMBERS for event in Event.objects.all()}
+    return Chain.objects.get(pk=number)
 
 
 def holds(of: Chain) -> bool:
@@ -26,7 +35,7 @@ def test_events_follow_one_another_in_the_chain_of_their_thread() -> None:
     record(Told("read", "refused", 403, what="Patient/1"))
     record(Told("read", "refused", 403, what="Patient/2"), Told("create", "allowed", 201))
     assert [event.what for event in Event.objects.order_by("id")] == ["Patient/1", "Patient/2", ""]
-    assert holds(Chain.objects.get())
+    assert holds(the_chain())
 
 
 def test_what_is_rolled_back_leaves_no_gap() -> None:
@@ -36,7 +45,7 @@ def test_what_is_rolled_back_leaves_no_gap() -> None:
         transaction.set_rollback(True)
     record(Told("read", "refused", 403, what="3"))
     assert [event.what for event in Event.objects.order_by("id")] == ["1", "3"]
-    assert holds(Chain.objects.get())
+    assert holds(the_chain())
 
 
 @pytest.mark.parametrize("number", [1, 50])
@@ -46,7 +55,7 @@ def test_any_text_is_kept_as_it_was(number: int) -> None:
     assert not Event.objects.exists()
     waiting.write()
     assert [event.what for event in Event.objects.all()] == [odd] * number
-    assert holds(Chain.objects.get())
+    assert holds(the_chain())
 
 
 def test_what_no_database_can_keep_is_replaced() -> None:
@@ -54,7 +63,7 @@ def test_what_no_database_can_keep_is_replaced() -> None:
     event = Event.objects.get()
     assert event.what == "a�b?c"
     assert len(event.client) == 100_001
-    assert holds(Chain.objects.get())
+    assert holds(the_chain())
 
 
 @pytest.mark.parametrize(
@@ -70,4 +79,36 @@ def test_nothing_of_the_trail_is_changed_or_removed(change: object) -> None:
     record(Told("read", "allowed", 200))
     with pytest.raises(DatabaseError), transaction.atomic():
         change()  # type: ignore[operator]
-    assert holds(Chain.objects.get())
+    assert holds(the_chain())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_goes_on_with_the_chain_of_one_that_has_ended() -> None:
+    def work() -> None:
+        record(Told("read", "refused", 403))
+        connection.close()
+
+    for _ in range(4):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert Event.objects.count() == 4
+    assert holds(the_chain())
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_threads_that_record_at_once_do_not_wait_for_one_another() -> None:
+    """Each of three holds its transaction open until all have recorded."""
+    together = threading.Barrier(3, timeout=60)
+
+    def work(_: int) -> None:
+        with transaction.atomic():
+            record(Told("create", "allowed", 201))
+            together.wait()
+        connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+    assert Event.objects.count() == 3
+    assert all(holds(each) for each in Chain.objects.all())
