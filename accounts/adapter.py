@@ -7,10 +7,13 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.internal import ratelimit
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts import events
 from accounts.federation.identity_provider import providers_of
 from accounts.known_browsers import known_as, remember
 from accounts.models import User
@@ -52,6 +55,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         """Refuse a try too many. Browsers in which the person has signed in before are counted each by
         itself, so that guesses from elsewhere, or from the same hospital's address, do not stop them.
         """
+        try:
+            self._count_try(request, **credentials)
+        except ValidationError:
+            events.password_refused(request, str(credentials.get("username", "")), too_many=True)
+            raise
+
+    def _count_try(self, request: HttpRequest, **credentials: Any) -> None:
         name = self._get_login_attempts_cache_key(request, **credentials)
         browser = known_as(request, name)
         if not browser:
@@ -62,6 +72,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         )
         if not self._login_failed_rl_usage:
             raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Tell the audit trail of a wrong user name or password."""
+        events.password_refused(request, str(credentials.get("username", "")))
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Refuse somebody whose account is switched off."""
+        events.inactive_refused(user)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    def set_password(self, user: User, password: str) -> None:
+        """Keep the new password that a person chose, and that it was chosen."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            events.password_set(user, "changed by its owner")
 
     def post_login(self, request: HttpRequest, user: User, **how: Any) -> HttpResponse:
         """Go on after a sign-in, second factor and all, in a browser that is known from now on."""

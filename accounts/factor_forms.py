@@ -15,7 +15,9 @@ from allauth.mfa.webauthn.forms import (
 )
 from django import forms
 
+from accounts import events
 from accounts.forms import LabelledForm
+from accounts.models import User
 
 LONGEST_CODE, LONGEST_NAME = 32, 60
 _UNREADABLE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
@@ -31,7 +33,20 @@ class CodeFieldForm(LabelledForm):
         code.widget.attrs |= {"maxlength": LONGEST_CODE, "autocapitalize": "none", "spellcheck": "false"}
 
 
-class CodeForm(CodeFieldForm, AuthenticateForm):  # type: ignore[misc]  # allauth ships no types
+class ToldForm(forms.Form):
+    """A form that proves something, or else is told to the audit trail. `step` says what it proves it for."""
+
+    step = "second factor"
+    user: User | None
+
+    def full_clean(self) -> None:
+        """Look at what was sent, once."""
+        super().full_clean()
+        if self.is_bound and self.errors:
+            events.factor_refused(self, self.user, step=self.step)
+
+
+class CodeForm(ToldForm, CodeFieldForm, AuthenticateForm):  # type: ignore[misc]  # allauth ships no types
     """The second step of signing in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,8 +55,10 @@ class CodeForm(CodeFieldForm, AuthenticateForm):  # type: ignore[misc]  # allaut
         self.fields["code"].widget.attrs["autofocus"] = True
 
 
-class CodeAgainForm(CodeFieldForm, ReauthenticateForm):  # type: ignore[misc]  # allauth ships no types
+class CodeAgainForm(ToldForm, CodeFieldForm, ReauthenticateForm):  # type: ignore[misc]  # allauth ships no types
     """A code, of somebody who is signed in, before something weighty."""
+
+    step = "again"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,7 +90,7 @@ class AnswerField(forms.JSONField):
         return answer
 
 
-class ReadableAnswer(forms.Form):
+class ReadableAnswer(ToldForm):
     """A passkey's answer is refused like any wrong one where it cannot be read at all."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,9 +113,13 @@ class PasskeyForm(ReadableAnswer, AuthenticateWebAuthnForm):  # type: ignore[mis
 class PasskeyAgainForm(ReadableAnswer, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # allauth ships no types
     """A passkey, of somebody who is signed in, before something weighty."""
 
+    step = "again"
+
 
 class PasskeySignInForm(ReadableAnswer, LoginWebAuthnForm):  # type: ignore[misc]  # allauth ships no types
     """Sign-in by passkey alone."""
+
+    step = "passkey alone"
 
 
 class PasskeyNameForm(EditWebAuthnForm):  # type: ignore[misc]  # allauth ships no types

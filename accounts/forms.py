@@ -5,8 +5,10 @@ from typing import Any
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.models import User
 
 
@@ -34,6 +36,14 @@ class SignInForm(LabelledForm, LoginForm):  # type: ignore[misc]  # allauth ship
 class OwnPasswordForm(LabelledForm, ChangePasswordForm):  # type: ignore[misc]  # allauth ships no types
     """A person's change of their own password. Their apps stay signed in: nobody else has set it."""
 
+    def clean_oldpassword(self) -> str:
+        """The password until now. Raises ValidationError for any other."""
+        try:
+            return str(super().clean_oldpassword())
+        except forms.ValidationError:
+            events.old_password_refused(self.user)
+            raise
+
 
 class ConfirmPasswordForm(LabelledForm, ReauthenticateForm):  # type: ignore[misc]  # allauth ships no types
     """The password once more, before something weighty."""
@@ -45,7 +55,10 @@ class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # n
     def save(self, commit: bool = True) -> User:
         """Set the password and stamp the moment, together."""
         self.user.credentials_reset_at = timezone.now()
-        person: User = super().save(commit)
+        with transaction.atomic():
+            person: User = super().save(commit)
+            is_set = person.has_usable_password()
+            events.password_set(person, "set by staff" if is_set else "taken away by staff")
         return person
 
 

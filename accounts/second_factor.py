@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import events
 from accounts.encryption import box
 from accounts.models import User
 
@@ -75,4 +76,5 @@ def reset_second_factor(user: User) -> int:
     count, _ = Authenticator.objects.filter(user=user).delete()
     user.credentials_reset_at = timezone.now()
     user.save(update_fields=["credentials_reset_at"])
+    events.factors_reset(user)
     return int(count)

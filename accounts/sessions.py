@@ -6,8 +6,10 @@ from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
 from django import forms
 from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import events
 from accounts.models import User
 
 _BROWSERS = {
@@ -60,8 +62,10 @@ class EndSessionsForm(forms.Form):
         theirs = UserSession.objects.filter(user=request.user).exclude(
             session_key=request.session.session_key or ""
         )
-        for session in theirs.filter(pk=chosen) if chosen is not None else theirs:
-            session.end()
+        with transaction.atomic():
+            for session in theirs.filter(pk=chosen) if chosen is not None else theirs:
+                session.end()
+                events.session_ended(request.user, in_words(session.user_agent), session.ip)
 
 
 class SessionsView(ListUserSessionsView):  # type: ignore[misc]  # allauth ships no types

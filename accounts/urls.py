@@ -13,6 +13,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
@@ -30,14 +31,15 @@ def page(route: str, view: Any, name: str) -> URLPattern:
 
 def weighty(route: str, view: Any, name: str) -> URLPattern:
     """A page for those who have proven lately who they are. django-allauth asks for that too, though not of
-    people who have no password here.
+    people who have no password here. What it changes stands or falls with what the audit trail is told.
     """
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not has_proven_recently(request):
             raise ReauthenticationRequired
-        response: HttpResponseBase = view(request, *args, **kwargs)
+        with transaction.atomic():
+            response: HttpResponseBase = view(request, *args, **kwargs)
         return response
 
     return page(route, checked, name)
