@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.core.internal import ratelimit
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import events
-from accounts.federation.identity_provider import providers_of
+from accounts.federation.identity_provider import providers_of, refuse_unless_in_use
 from accounts.known_browsers import known_as, remember
 from accounts.models import User
 from accounts.recent_proof import has_proven_recently
@@ -88,6 +89,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         with transaction.atomic():
             super().set_password(user, password)
             events.password_set(user, "changed by its owner")
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Open the session. Raises PermissionDenied if the provider that vouched is off by now."""
+        refuse_unless_in_use(get_authentication_records(request, user))
+        super().login(request, user)
 
     def post_login(self, request: HttpRequest, user: User, **how: Any) -> HttpResponse:
         """Go on after a sign-in, second factor and all, in a browser that is known from now on."""

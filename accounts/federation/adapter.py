@@ -78,14 +78,7 @@ class FederationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # a
         record_authentication(request, user, "socialaccount", at=at, provider=provider.slug)
         if request.user.is_authenticated:
             raise ImmediateHttpResponse(_go_on(request, state.get("next")))
-        raise ImmediateHttpResponse(
-            perform_login(
-                request,
-                user,
-                redirect_url=state.get("next"),
-                signal_kwargs={"sociallogin": sociallogin},
-            )
-        )
+        raise ImmediateHttpResponse(perform_login(request, user, redirect_url=state.get("next")))
 
 
 def _refuse_another_person(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
@@ -176,6 +177,17 @@ def providers_of(user: Any) -> list[IdentityProvider]:
     """The providers in use at which this person can prove who they are."""
     slugs = SocialAccount.objects.filter(user=user).values("provider")
     return list(IdentityProvider.objects.filter(active=True, slug__in=slugs))
+
+
+def refuse_unless_in_use(records: Sequence[Mapping[str, Any]]) -> None:
+    """Of a sign-in's proofs, as allauth keeps them: whether the provider that vouched for the person is still
+    in use, since a second factor may have taken its time. Raises PermissionDenied.
+    """
+    first = next((each for each in reversed(records) if each.get("method") != "mfa"), {})
+    if first.get("method") != "socialaccount":
+        return
+    if not IdentityProvider.objects.filter(active=True, slug=first.get("provider", "")).exists():
+        raise PermissionDenied("The provider is switched off.")
 
 
 def forget_links(sender: type, instance: IdentityProvider, **kwargs: Any) -> None:

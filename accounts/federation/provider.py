@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts.federation import exchange
+from accounts.federation.admission import identity_of
 from accounts.federation.id_token import verified
 from accounts.federation.identity_provider import IdentityProvider
 from accounts.federation.refused import Refused
@@ -161,8 +162,8 @@ class FederatedProvider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth
         return response
 
     def extract_uid(self, data: Json) -> str:
-        """What allauth looks for an account by; `accounts.federation.admission` has the last word."""
-        return str(data["sub"])
+        """What allauth looks for an account by; `admit` has the last word. Raises Refused."""
+        return identity_of(self.app.identity_provider, data)
 
     def extract_extra_data(self, data: Json) -> Json:
         """Nothing: what a provider tells of people is not hoarded."""

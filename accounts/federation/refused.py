@@ -11,8 +11,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from audit.events import Event
+from audit.origin import client_address
+from audit.recording import record
+
 logger = logging.getLogger("accounts.federation")
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
+_LONGEST = 300
 _OTHERWISE = "{name} did not tell us who you are in a way that this server can rely on."
 SENTENCES = {
     "cancelled": "You did not sign in at {name}.",
@@ -45,6 +50,21 @@ def refusal_page(request: HttpRequest, name: str, slug: str, refused: Refused, n
         refused.rule,
         refused.expected,
         refused.received,
+    )
+    record(
+        Event(
+            "sign-in",
+            "refused",
+            403,
+            address=client_address(request.META),
+            attempt=reference,
+            detail={
+                "provider": slug,
+                "rule": refused.rule,
+                "expected": refused.expected[:_LONGEST],
+                "received": refused.received[:_LONGEST],
+            },
+        )
     )
     next_url = next_url or get_next_redirect_url(request) or ""
     page = "account_reauthenticate" if request.user.is_authenticated else "account_login"

@@ -46,7 +46,19 @@ def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 class _ComingBack(OAuth2CallbackView):  # type: ignore[misc]  # allauth ships no types
-    """allauth's, which forgets what was asked until all is over: the nonce is needed before."""
+    """allauth's, which forgets what was asked until all is over: the nonce is needed before. It also asks the
+    provider for its documents before it is ready to hear of a failure.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Let the person in, or show why not."""
+        try:
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        except Refused as refused:
+            provider = self.adapter.identity_provider
+            next_url = self.adapter.asked.get("next", "")
+            return refusal_page(request, provider.name, provider.slug, refused, next_url)
+        return response
 
     def _get_state(self, request: HttpRequest, provider: Any) -> tuple[Any, Any]:
         state, response = super()._get_state(request, provider)

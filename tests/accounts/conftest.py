@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 
-from accounts.models import User
+from accounts.models import IdentityProvider, User
 from tests.accounts.codes import PASSWORD, code_of
+from tests.accounts.openid_provider import Provider, serving
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,31 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "allauth.mfa.totp.internal.auth.yield_hotp_counters_from_time", lambda: iter([standing.period])
     )
     return standing
+
+
+@pytest.fixture(scope="session")
+def openid_server() -> Iterator[Provider]:
+    """Another OpenID provider, for as long as the tests run."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(openid_server: Provider) -> Provider:
+    """The provider, flawless until a test says otherwise."""
+    vars(openid_server).update(vars(Provider(issuer=openid_server.issuer)))
+    return openid_server
+
+
+@pytest.fixture
+def elsewhere(db: None, provider: Provider) -> IdentityProvider:
+    """It is registered, with the strict choices."""
+    return provider.register()
+
+
+@pytest.fixture
+def doc(elsewhere: IdentityProvider) -> User:
+    """Somebody whom staff have linked, and who has no password here."""
+    user = User.objects.create_user("doc", fhir_user="Practitioner/doc")
+    SocialAccount.objects.create(user=user, provider=elsewhere.slug, uid="17")
+    return user
