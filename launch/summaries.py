@@ -1,4 +1,5 @@
-"""Patients and encounters in the few words that a list or a banner needs. Pure: JSON in, words out.
+"""Patients, encounters and other resources in the few words that a list or a banner needs. Pure: JSON in,
+words out.
 
 Data may come from anywhere, so no element is taken for granted: what is not as R4 has it is left out.
 """
@@ -58,6 +59,58 @@ def summarize_encounter(resource: dict[str, Any]) -> EncounterSummary:
     kind = next((words for words in kinds if words), "") or _coding(resource.get("class"))
     words = [day or "Date not known", kind, _text(resource.get("status"))]
     return EncounterSummary(_text(resource.get("id")), " · ".join(word for word in words if word))
+
+
+TITLES = (
+    "code",
+    "medicationCodeableConcept",
+    "vaccineCode",
+    "type",
+    "serviceType",
+    "specialty",
+    "title",
+    "name",
+    "description",
+    "category",
+    "class",
+)
+"""Elements that say what a resource is about, the most telling first."""
+DATES = (
+    "effectiveDateTime",
+    "effectivePeriod",
+    "occurrenceDateTime",
+    "performedDateTime",
+    "performedPeriod",
+    "onsetDateTime",
+    "authoredOn",
+    "period",
+    "started",
+    "date",
+    "recordedDate",
+    "issued",
+    "created",
+)
+"""Elements that say of when it is."""
+
+
+def summarize_resource(resource: dict[str, Any]) -> str:
+    """What any resource is about, and its day, as far as it says so: "Potassium, 2026-05-03", or ""."""
+    words = next((found for name in TITLES if (found := _title(resource.get(name)))), "")
+    day = next((found[:10] for name in DATES if (found := _start(resource.get(name)))), "")
+    return ", ".join(part for part in (words, day) if part)
+
+
+def _title(value: Any) -> str:
+    """A text, a HumanName, a CodeableConcept or a Coding in words; of several the first."""
+    if isinstance(value, list):
+        return _name(_items(value)) or next(filter(None, map(_title, value)), "")
+    if isinstance(value, dict):
+        return _concept(value) or _coding(value)
+    return _text(value)
+
+
+def _start(value: Any) -> str:
+    return _text(value.get("start")) if isinstance(value, dict) else _text(value)
 
 
 def _name(names: list[dict[str, Any]]) -> str:

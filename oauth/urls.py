@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oauth.views import authorized_apps, discovery
+from oauth.views import activity, authorized_apps, discovery
 from oauth.views.authorize import authorize, resume
 from oauth.views.consent import consent
 from oauth.views.introspect import IntrospectView, TokenIntrospectView
@@ -35,5 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("revoke", RevokeView.as_view(), name="revoke"),
     path("userinfo", UserInfoView.as_view(), name="userinfo"),
     path("manage", authorized_apps.manage, name="manage"),
+    path("manage/activity", activity.activity, name="activity"),
+    path("manage/activity.csv", activity.activity_file, name="activity_file"),
     path("manage/revoke", authorized_apps.withdraw_one, name="manage_revoke"),
 ]

@@ -1,37 +1,46 @@
-"""A person's apps: what was allowed, and the way to take it back.
+"""A person's apps: what was allowed, what was done with it, and the way to take it back.
 
 `management_endpoint` of https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#metadata
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import User
+from accounts.models import Proxy, User
 from accounts.recent_proof import has_proven_recently
 from launch.patients import patient_summary
 from oauth.consent_duration import in_words
+from oauth.ledger_page import activity, forgotten
 from oauth.models import AccessToken, Application, Consent, RefreshToken
 from oauth.revocation import withdraw
 from oauth.scope_words import describe_for
 from oauth.scopes import parse_scopes
 from oauth.token_liveness import alive
 
+DAYS = 30
+"""The shorter of the two periods that the page can be about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What one consent allows, in plain words."""
+    """What one consent allows, in plain words. `proxy` says how long the person acts for the patient, where
+    that has an end or is over.
+    """
 
     patient: str
     since: datetime
     until: str
+    proxy: str
     words: list[str]
 
 
@@ -52,8 +61,21 @@ class AllowedApp:
 @login_required
 @require_safe
 def manage(request: HttpRequest) -> HttpResponse:
-    """List the apps that hold a consent or a living token of the person who is signed in."""
-    return render(request, "oauth/manage.html", {"apps": allowed_apps(_person(request))})
+    """List the apps that hold a consent or a living token of the person who is signed in, and what was done
+    with the records that this person may know of: ever, or with `days=30` lately.
+    """
+    person, lately = _person(request), request.GET.get("days") == str(DAYS)
+    allowed = allowed_apps(person)
+    done = activity(person, timezone.now() - timedelta(days=DAYS) if lately else None)
+    context = {
+        "apps": [(app, done.mine.get(app.application.client_id, [])) for app in allowed],
+        "before": forgotten(done.mine, (app.application.client_id for app in allowed)),
+        "others": done.others,
+        "has_ledger": bool(done.others or person.fhir_user_type == "Practitioner"),
+        "days": DAYS,
+        "lately": lately,
+    }
+    return render(request, "oauth/manage.html", context)
 
 
 @never_cache
@@ -107,4 +129,17 @@ def _words(consent: Consent, user: User) -> Allowed:
     scopes = parse_scopes(consent.scope) or ()
     words = list(dict.fromkeys(describe_for(user, scope) for scope in scopes))
     patient = patient_summary(user, consent.patient) if consent.patient else None
-    return Allowed(patient.name if patient else consent.patient, consent.created, in_words(consent), words)
+    name = patient.name if patient else consent.patient
+    return Allowed(name, consent.created, in_words(consent), _proxy(consent, user), words)
+
+
+def _proxy(consent: Consent, user: User) -> str:
+    """How long the person acts for the patient of the consent, as in "until 3 May 2027"; "" without end."""
+    if user.fhir_user_type != "RelatedPerson" or not consent.patient:
+        return ""
+    proxy = Proxy.objects.in_force().filter(user=user, patient=consent.patient).first()
+    if proxy is None:
+        return "not at present: the app cannot use this record"
+    if proxy.ends is None:
+        return ""
+    return f"until {date_format(proxy.ends.astimezone(UTC), 'j F Y, H:i')} UTC"
