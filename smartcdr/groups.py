@@ -30,6 +30,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
             "initialaccesstoken": "acv",
             "clientregistration": "v",
             "scope": "v",
+            "trustedissuer": "v",
             "consent": "cv",
             "accesstoken": "cv",
             "refreshtoken": "cv",

@@ -1,4 +1,4 @@
-"""Clients' key sets in the admin console: what was fetched from which address, and what went wrong."""
+"""Key sets of clients and trusted issuers in the admin console: what was fetched, and what went wrong."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from oauth import client_keys
 from oauth.admin.read_only import ReadOnlyAdmin
 from oauth.client_keys import KeysUnavailable
-from oauth.jwk_sets import BadKeySet, KeySet, read_key_set
-from oauth.models import Application, FetchedKeySet
+from oauth.jwk_sets import ALGORITHMS, ISSUER_ALGORITHMS, BadKeySet, KeySet, read_key_set
+from oauth.models import Application, FetchedKeySet, TrustedIssuer
 
 
 @admin.register(FetchedKeySet)
@@ -25,20 +25,34 @@ class FetchedKeySetAdmin(ReadOnlyAdmin):
 
     @admin.display(description="used by")
     def clients(self, row: FetchedKeySet) -> str:
-        """The clients that are registered with this address."""
-        names = Application.objects.filter(client_jwks_uri=row.url).values_list("name", flat=True)
-        return ", ".join(names.order_by("name")) or "nobody any more"
+        """The clients and issuers that are registered with this address."""
+        clients = Application.objects.filter(client_jwks_uri=row.url).values_list("name", flat=True)
+        issuers = TrustedIssuer.objects.filter(jwks_uri=row.url).values_list("name", flat=True)
+        if names := [*clients.order_by("name"), *issuers]:
+            return ", ".join(names)
+        discovered = TrustedIssuer.objects.filter(keys=TrustedIssuer.Keys.DISCOVERY).exists()
+        return (
+            "a trusted issuer whose metadata name it, or nobody any more" if discovered else "nobody any more"
+        )
 
     @admin.display(description="keys")
     def found(self, row: FetchedKeySet) -> str:
         """The keys of the last good answer, also of one whose time is over."""
-        return told(read_key_set(row.keys)) if row.keys else "none"
+        return told(read_key_set(row.keys, _algorithms(row.url))) if row.keys else "none"
 
     @admin.action(description="Fetch the selected key sets now", permissions=["act"])
     def fetch_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Do not wait until the time of the last answer is over."""
         for url in queryset.values_list("url", flat=True):
-            fetch(request, url, url)
+            fetch(request, url, url, _algorithms(url))
+
+
+def _algorithms(url: str) -> frozenset[str]:
+    """By which the keys at an address may verify: those of clients, or any where no client is registered
+    with it.
+    """
+    of_client = Application.objects.filter(client_jwks_uri=url).exists()
+    return frozenset(ALGORITHMS if of_client else ISSUER_ALGORITHMS)
 
 
 def check(request: HttpRequest, client: Application) -> None:
@@ -54,10 +68,12 @@ def check(request: HttpRequest, client: Application) -> None:
             messages.error(request, f"{client.name}: the key set {error}")
 
 
-def fetch(request: HttpRequest, name: str, url: str) -> None:
+def fetch(
+    request: HttpRequest, name: str, url: str, algorithms: frozenset[str] = frozenset(ALGORITHMS)
+) -> None:
     """Fetch a key set and say what came of it."""
     try:
-        messages.success(request, f"{name}: {told(client_keys.fetch_now(url))}")
+        messages.success(request, f"{name}: {told(client_keys.fetch_now(url, algorithms))}")
     except KeysUnavailable:
         failure = FetchedKeySet.objects.filter(url=url).values_list("failure", flat=True).first()
         messages.error(request, f"{name}: the key set could not be fetched. {failure or ''}")
@@ -65,6 +81,9 @@ def fetch(request: HttpRequest, name: str, url: str) -> None:
 
 def told(key_set: KeySet) -> str:
     """The keys in words: `first (ES384); second cannot be used: …`."""
-    good = [f"{key.kid} ({key.algorithm})" for key in key_set.keys]
+    ways: dict[str, list[str]] = {}
+    for key in key_set.keys:
+        ways.setdefault(key.kid, []).append(key.algorithm)
+    good = [f"{kid} ({', '.join(dict.fromkeys(names))})" for kid, names in ways.items()]
     bad = [f"{key.kid or 'a key without kid'} cannot be used: {key.fault}" for key in key_set.unusable]
     return "; ".join((*good, *bad)) or "the key set is empty"

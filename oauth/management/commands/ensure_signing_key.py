@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import second_factor
 from accounts.federation import identity_provider
+from oauth import trusted_issuers
 from oauth.signing_keys import encrypt_anew, ensure_signing_keys
 
 
@@ -33,3 +34,4 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Encrypted {identity_provider.encrypt_anew()} identity providers' secrets anew."
             )
+            self.stdout.write(f"Encrypted {trusted_issuers.encrypt_anew()} secrets at trusted issuers anew.")
