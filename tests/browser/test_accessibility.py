@@ -14,7 +14,7 @@ from tests.chromium import Visitor, Visitors
 from tests.demo_site import DemoSite
 
 WCAG = "https://www.w3.org/TR/WCAG22/"
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
+pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
 
 SCOPE = "openid fhirUser offline_access launch/patient launch/encounter patient/Observation.rs patient/*.rs"
 BAD_PAGE = """<!doctype html><html lang="en"><title>Bad</title><main><h3>Too deep</h3>

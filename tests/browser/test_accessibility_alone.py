@@ -15,7 +15,7 @@ from tests.browser.axe_core import Checker
 from tests.browser.test_accessibility import WCAG
 from tests.oauth.flow import make_client, make_user
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
+pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
 DATE_AND_TIME = [("label", "#id_expires_0"), ("label", "#id_expires_1")]
 """Django sets a paragraph, no label, before each of the two fields of a moment."""
 PASSWORD = "correct horse battery"

@@ -10,7 +10,7 @@ from tests.browser.test_accessibility import WCAG, signed_in
 from tests.chromium import Visitors
 from tests.demo_site import DemoSite
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
+pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
 SEARCH = ("label-title-only", "#searchbar")
 """Django's search field is named by a picture's title beside its own; not a rule of WCAG's."""
 CHOOSER = [

@@ -8,7 +8,7 @@ from tests.browser.test_accessibility import WCAG, signed_in
 from tests.chromium import Visitors
 from tests.demo_site import DemoSite
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
+pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
 
 
 def test_sessions_and_second_factors(demo_site: DemoSite, visitors: Visitors, axe: Checker) -> None:

@@ -10,7 +10,7 @@ from tests.chromium import Visitors
 from tests.demo_site import DemoSite
 
 __all__ = ["diary"]  # a fixture
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.any_database, pytest.mark.browser]
 MOST_STEPS = 60
 SCOPE = "openid launch/patient launch/encounter patient/Observation.rs"
 FOCUSED = """() => {
