@@ -92,23 +92,25 @@ class TrustedIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
     @admin.action(description="Switch on", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
         """What they issue from now on counts; nothing that they issued before does."""
-        self._set(request, queryset, active=True)
+        self._set(request, queryset, "Switched on.", active=True)
 
     @admin.action(description="Switch off: refuse all of their tokens", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
         """At the next request, in every process."""
-        self._set(request, queryset, active=False)
+        self._set(request, queryset, "Switched off.", active=False)
 
     @admin.action(description="Refuse every token that they have issued until now", permissions=["change"])
     def refuse_earlier(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
         """For the day on which tokens got out there; new ones count."""
-        self._set(request, queryset, refused_before=timezone.now())
+        self._set(request, queryset, "Refused its earlier tokens.", refused_before=timezone.now())
 
-    def _set(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer], **values: Any) -> None:
+    def _set(
+        self, request: HttpRequest, queryset: QuerySet[TrustedIssuer], words: str, **values: Any
+    ) -> None:
         issuers = list(queryset)
         queryset.update(updated=timezone.now(), **values)
         for issuer in issuers:
-            self.log_change(request, issuer, [{"changed": {"fields": list(values)}}])
+            self.log_change(request, issuer, words)
         messages.success(request, f"{len(issuers)} changed; this counts at the next request.")
 
 
