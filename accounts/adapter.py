@@ -8,6 +8,7 @@ from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.core.internal import ratelimit
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -107,12 +108,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         """
         return not has_proven_recently(context.request)
 
-    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """How a person can prove once more who they are: also at the provider where they sign in. Whoever has
         nothing of all that signs in again after signing out.
         """
         ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not user.is_authenticated:
+        if isinstance(user, AnonymousUser):
             return ways
         if providers := providers_of(user):
             names = " or ".join(provider.name for provider in providers)

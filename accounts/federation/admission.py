@@ -4,7 +4,6 @@
 staff, and none gives a FHIR user that another account has.
 """
 
-import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -13,12 +12,12 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
+from accounts.events import tell
 from accounts.federation.fhir_identity import mapped
 from accounts.federation.identity_provider import IdentityProvider
 from accounts.federation.refused import Refused
 from accounts.models import User
 
-logger = logging.getLogger("accounts.federation")
 LONGEST_IDENTITY = 191
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]+")
 Claims = Mapping[str, Any]
@@ -73,9 +72,7 @@ def _new_person(provider: IdentityProvider, identity: str, fhir_user: str, claim
     user.set_unusable_password()
     user.save()
     SocialAccount.objects.create(user=user, provider=provider.slug, uid=identity)
-    logger.info(
-        "Provider %s brought a new account, %s, as %s", provider.slug, user.username, fhir_user or "nobody"
-    )
+    tell("account", "allowed", user, change="made at sign-in", provider=provider.slug, fhir_user=fhir_user)
     return user
 
 
@@ -85,15 +82,17 @@ def _settle_fhir_user(provider: IdentityProvider, user: User, named: str | None)
     differs = (named or "") != user.fhir_user
     if differs and follows:
         _refuse_taken(named or "", user)
-        logger.info(
-            "Provider %s changed the FHIR user of %s from %s to %s",
-            provider.slug,
-            user.username,
-            user.fhir_user or "nobody",
-            named or "nobody",
-        )
-        user.fhir_user = named or ""
+        before, user.fhir_user = user.fhir_user, named or ""
         user.save(update_fields=["fhir_user"])
+        tell(
+            "account",
+            "allowed",
+            user,
+            change="FHIR user, as the provider says",
+            provider=provider.slug,
+            before=before,
+            fhir_user=user.fhir_user,
+        )
     elif differs and named is not None:
         raise Refused(
             "fhir_user", f"{user.fhir_user or 'nobody'}, as the account has it", named or "nobody here"
@@ -103,8 +102,8 @@ def _settle_fhir_user(provider: IdentityProvider, user: User, named: str | None)
 
 
 def _refuse_taken(fhir_user: str, user: User | None) -> None:
-    others = User.objects.filter(fhir_user=fhir_user).exclude(pk=user.pk if user else None)
-    if fhir_user and others.exists():
+    others = User.objects.filter(fhir_user=fhir_user)
+    if fhir_user and (others.exclude(pk=user.pk) if user else others).exists():
         raise Refused("fhir_user", "a FHIR user that no other account has", fhir_user)
 
 

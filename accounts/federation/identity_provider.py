@@ -183,7 +183,8 @@ def refuse_unless_in_use(records: Sequence[Mapping[str, Any]]) -> None:
     """Of a sign-in's proofs, as allauth keeps them: whether the provider that vouched for the person is still
     in use, since a second factor may have taken its time. Raises PermissionDenied.
     """
-    first = next((each for each in reversed(records) if each.get("method") != "mfa"), {})
+    none: Mapping[str, Any] = {}
+    first = next((each for each in reversed(records) if each.get("method") != "mfa"), none)
     if first.get("method") != "socialaccount":
         return
     if not IdentityProvider.objects.filter(active=True, slug=first.get("provider", "")).exists():

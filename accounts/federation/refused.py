@@ -11,6 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts.events import ATTEMPT
+from accounts.models import User
 from audit.events import Event
 from audit.origin import client_address
 from audit.recording import record
@@ -41,8 +43,11 @@ class Refused(OAuth2Error):  # type: ignore[misc]  # allauth ships no types
 
 
 def refusal_page(request: HttpRequest, name: str, slug: str, refused: Refused, next_url: str) -> HttpResponse:
-    """Write the refusal down and show it (403), with the way back to where the person came from."""
-    reference = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    """Write the refusal down and show it (403), with the way back to where the person came from.
+
+    The reference code is that of the authorization that waits for the person, or one of its own.
+    """
+    reference = request.session.get(ATTEMPT) or "".join(secrets.choice(_ALPHABET) for _ in range(8))
     logger.warning(
         "Federated sign-in refused, reference %s: provider %s, rule %s, expected %.200s, received %.300r",
         reference,
@@ -56,6 +61,7 @@ def refusal_page(request: HttpRequest, name: str, slug: str, refused: Refused, n
             "sign-in",
             "refused",
             403,
+            person=str(request.user.uid) if isinstance(request.user, User) else "",
             address=client_address(request.META),
             attempt=reference,
             detail={

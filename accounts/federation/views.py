@@ -28,7 +28,8 @@ def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Send the person to the provider. By a page, as browsers hold what follows a form to `form-action`."""
     if request.method == "GET":
         return redirect("account_reauthenticate" if request.user.is_authenticated else "account_login")
-    if (limited := consume_or_429(request, action="federated_sign_in")) is not None:
+    limited: HttpResponse | None = consume_or_429(request, action="federated_sign_in")
+    if limited is not None:
         return limited
     try:
         provider = get_adapter().get_provider(request, provider_id)

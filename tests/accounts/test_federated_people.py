@@ -1,5 +1,6 @@
 """Who somebody that a provider vouches for is here: links, new accounts, FHIR users, rights, proofs."""
 
+import json
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from pytest_django.fixtures import Settings
 from accounts.federation.fhir_identity import mapped
 from accounts.models import IdentityProvider, User
 from accounts.second_factor import has_second_factor
+from audit.models import Event
 from tests.accounts.codes import PASSWORD
 from tests.accounts.conftest import Clock
 from tests.accounts.openid_provider import Provider, come_back, is_signed_in, leave, refused_by, sign_in
@@ -105,6 +107,8 @@ def test_a_new_person_gets_an_account_that_opens_their_own_record_and_no_console
     assert (made.is_staff, made.is_superuser, made.has_usable_password()) == (False, False, False)
     assert not made.groups.exists()
     assert made.username == "Amy-b@elsewhere"
+    told = Event.objects.get(kind="account")
+    assert (told.person, json.loads(told.detail)["provider"]) == (str(made.uid), "elsewhere")
     assert client.get("/admin/").status_code == 302
     again = Client()
     sign_in(again, provider)
@@ -180,6 +184,8 @@ def test_a_changed_fhir_user_ends_the_persons_tokens(client: Client, provider: P
     provider.claims = {"fhirUser": "Practitioner/new"}
     sign_in(client, provider)
     assert Client().get("/oauth/userinfo", headers=old.bearer).status_code == 401
+    told = json.loads(Event.objects.get(kind="account").detail)
+    assert (told["before"], told["fhir_user"]) == ("Practitioner/doc", "Practitioner/new")
 
 
 def test_one_persons_identity_is_nobodys_at_another_provider(
