@@ -27,7 +27,7 @@ class TrustedIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
     search_help_text = "Name or issuer"
     ordering = ("name",)
     readonly_fields = ("has_secret", "refused_before", "created", "updated")
-    actions = ("check", "switch_on", "switch_off", "refuse_earlier")
+    actions = ("look_again", "switch_on", "switch_off", "refuse_earlier")
     fieldsets = (
         ("Who it is", {"fields": ("name", "active", "issuer")}),
         ("How its tokens are verified", {"fields": ("keys", "jwks_uri", "jwks", "algorithms", "audience")}),
@@ -84,7 +84,7 @@ class TrustedIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
         check(request, obj)
 
     @admin.action(description="Fetch what they publish, and say what was found", permissions=["change"])
-    def check(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
+    def look_again(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
         """Metadata, keys and introspection, as they are at this moment."""
         for issuer in queryset:
             check(request, issuer)

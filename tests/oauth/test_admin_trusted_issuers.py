@@ -113,7 +113,7 @@ def test_what_is_discovered_is_shown_and_so_is_whether_introspection_lets_us_in(
 
 def told(staff: Client, row: TrustedIssuer) -> str:
     """What the check says; the metadata are fetched anew by it."""
-    return str(act(staff, "trustedissuer", "check", row.pk).content.decode())
+    return str(act(staff, "trustedissuer", "look_again", row.pk).content.decode())
 
 
 FOUND: dict[str, tuple[dict[str, Any], str]] = {
