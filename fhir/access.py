@@ -78,6 +78,11 @@ class Access:
     attempt: str = ""
     is_first: bool = False
 
+    @property
+    def person(self) -> str:
+        """The subject identifier of the person; empty where a client acts for itself."""
+        return "" if self.subject == self.client else self.subject
+
     def rules_for(self, resource_type: str, letter: str) -> tuple[Rule, ...]:
         """The rules that allow this interaction on this type for some resources at least; empty means 403."""
         return tuple(rule for rule in self.rules if rule.concerns(resource_type, letter))

@@ -7,7 +7,9 @@ whoever carries the bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -15,10 +17,13 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import UnreadablePostError
 from rest_framework.settings import api_settings
 
+from audit.origin import client_address
+from fhir import accounting
 from fhir.access import Access
 from fhir.elements import is_resource_type
 from fhir.exchange import Answer, Request, http_date
 from fhir.incoming import is_id
+from fhir.interactions.kinds import KINDS
 from fhir.jsontext import parse, serialise
 from fhir.negotiation import MEDIA_TYPE, preferences, wants_pretty
 from fhir.outcome import BadRequest, FhirError, MethodNotAllowed, NotFound, TooLarge, Unauthorized
@@ -76,16 +81,42 @@ class Resource:
         self.interactions = interactions
         self._public, self._negotiated = public, negotiated
         self._head = head and "GET" in interactions
+        self._kinds = {} if public else {method: KINDS[each] for method, each in interactions.items()}
+        if self._head:
+            self._kinds.setdefault("HEAD", self._kinds.get("GET", ""))
         self._allowed = [*interactions, *(["HEAD"] if self._head else []), "OPTIONS"]
 
     def reply(self, message: Message, address: Address) -> Reply:
-        """What the interaction answers. All errors that are foreseen become OperationOutcomes."""
-        try:
-            return self._reply(message, address)
-        except FhirError as error:
-            return refusal(error)
+        """What the interaction answers. All errors that are foreseen become OperationOutcomes.
 
-    def _reply(self, message: Message, address: Address) -> Reply:
+        However it ends, the audit trail is told.
+        """
+        environ = message.META
+        request = Request(
+            access=_NOBODY,
+            type=address.get("type", ""),
+            id=address.get("id", ""),
+            version=address.get("version", ""),
+            file=address.get("file", ""),
+            query=environ.get("QUERY_STRING", ""),
+            kind=self._kinds.get(message.method or "", ""),
+        )
+        is_foreseen = False
+        try:
+            reply = self._reply(message, address, request)
+            is_foreseen = True
+            return reply
+        except FhirError as error:
+            is_foreseen = True
+            if request.access is _NOBODY and request.kind:
+                request.access = _caller(message, error)
+            accounting.refuse(request, error)
+            return refusal(error)
+        finally:
+            if not is_foreseen:
+                accounting.fail(request)
+
+    def _reply(self, message: Message, address: Address, request: Request) -> Reply:
         interaction = self._interaction(message.method or "")
         if interaction is None:
             return reply_with(Answer(204), {"Allow": ", ".join(self._allowed)})
@@ -93,11 +124,13 @@ class Resource:
             raise NotFound(f"{address['type'][:64]!r} is no resource type of FHIR R4.")
         if "id" in address and message.method != "PUT" and not is_id(address["id"]):
             raise NotFound("No resource can have this id.")
-        environ = message.META
-        query: str = environ.get("QUERY_STRING", "")
-        pretty = self._negotiated and wants_pretty(environ.get("HTTP_ACCEPT", ""), query)
-        request = _request(message, _NOBODY if self._public else authenticated(message), query, address)
+        accept = message.META.get("HTTP_ACCEPT", "")
+        pretty = self._negotiated and wants_pretty(accept, request.query)
+        if not self._public:
+            request.access = authenticated(message)
+        _complete(request, message)
         found = with_renewal(request, lambda: interaction(request))
+        accounting.tell(request, found)
         if pretty and found.text:
             found.text = serialise(parse(_as_bytes(found.text)), pretty=True)
         return reply_with(found)
@@ -138,24 +171,27 @@ def _authenticators() -> list[Any]:
     return [authenticator() for authenticator in classes]
 
 
-def _request(message: Message, access: Access, query: str, address: Address) -> Request:
+def _caller(message: Message, error: FhirError) -> Access:
+    """Who is refused, for the audit trail, where that was not asked before; nothing but the address where
+    nobody knows.
+    """
+    if error.status != HTTPStatus.UNAUTHORIZED:
+        with suppress(FhirError):
+            return authenticated(message)
+    return Access(rules=(), origin=client_address(message.META))
+
+
+def _complete(request: Request, message: Message) -> None:
+    """Add what headers and body say."""
     header: Callable[[str, str], str] = message.META.get
     _check_conditions(message.META)
-    return Request(
-        access=access,
-        type=address.get("type", ""),
-        id=address.get("id", ""),
-        version=address.get("version", ""),
-        file=address.get("file", ""),
-        query=query,
-        body=b"" if message.method in _BODILESS else _body(message),
-        content_type=header("CONTENT_TYPE", ""),
-        if_match=header("HTTP_IF_MATCH", ""),
-        if_none_match=header("HTTP_IF_NONE_MATCH", ""),
-        if_modified_since=header("HTTP_IF_MODIFIED_SINCE", ""),
-        if_none_exist=header("HTTP_IF_NONE_EXIST", ""),
-        prefer=preferences(header("HTTP_PREFER", "")),
-    )
+    request.body = b"" if message.method in _BODILESS else _body(message)
+    request.content_type = header("CONTENT_TYPE", "")
+    request.if_match = header("HTTP_IF_MATCH", "")
+    request.if_none_match = header("HTTP_IF_NONE_MATCH", "")
+    request.if_modified_since = header("HTTP_IF_MODIFIED_SINCE", "")
+    request.if_none_exist = header("HTTP_IF_NONE_EXIST", "")
+    request.prefer = preferences(header("HTTP_PREFER", ""))
 
 
 def _check_conditions(environ: Mapping[str, Any]) -> None:

@@ -64,7 +64,7 @@ def resources(access: Access, keys: Collection[int], reach: Condition, since: in
     alive, chosen = guard(access), among(sorted(keys))
     rows = fetch(
         "SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, "
-        "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END "
+        "CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END, r.version "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
         f"ON g.alive AND r.key {chosen.sql} AND NOT r.deleted AND {reach.sql} ORDER BY r.type, r.id",
         (since, *alive.params, *chosen.params, *reach.params),

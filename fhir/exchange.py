@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,13 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+Shown = tuple[str, str, int, int, str]
+"""A version of a resource that an answer tells of: its type, id and number; the digest of its one patient,
+NONE, or MIXED (fhir.hashing) where only its text says whose it is; and then that text.
+
+Without the text it is looked up. Plain tuples: searches make many.
+"""
+
 
 @dataclass(slots=True)
 class Request:
@@ -23,7 +30,9 @@ class Request:
 
     `history` tells instance history from read; `query` is the raw query string. `body` is what came over
     HTTP, `resource` the same already parsed (a batch entry has only that). `file` is the name of an exported
-    file. The rest are the values of the headers of these names, empty where there is none.
+    file. `kind` is the interaction's code in the audit trail (fhir.interactions.kinds), empty for what it
+    need not know of; `entry` the position in a Bundle, -1 outside. The rest are the values of the headers of
+    these names, empty where there is none.
     """
 
     access: Access
@@ -41,6 +50,8 @@ class Request:
     if_modified_since: str = ""
     if_none_exist: str = ""
     prefer: dict[str, str] = field(default_factory=dict)
+    kind: str = ""
+    entry: int = -1
 
 
 @dataclass(slots=True)
@@ -50,6 +61,9 @@ class Answer:
 
     `last_updated` is in microseconds since 1970, `location` a URL relative to the FHIR base. `headers` are
     further response headers; `stream`, where it is given, is the body in pieces instead of `text`.
+
+    `shown` are the resources that it tells of; `is_on_record` says that the audit trail has it already, as of
+    a write, whose event stands and falls with it.
     """
 
     status: int
@@ -59,6 +73,8 @@ class Answer:
     location: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     stream: Iterable[bytes] | None = None
+    shown: Sequence[Shown] = ()
+    is_on_record: bool = False
 
     @property
     def etag(self) -> str:

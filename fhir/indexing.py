@@ -28,7 +28,8 @@ _BY_ADDRESS = frozenset({"_id", "_lastUpdated"})
 class IndexRows:
     """All index rows of one resource, without the columns (patient, date, resource_id) that they share.
 
-    `high` is the high end of the main date. `compartments` are the digests of the patients it belongs to.
+    `high` is the high end of the main date. `compartments` are the digests of the patients it belongs to,
+    `owners` their ids.
     `fhir_id` and `updated` are the resource's id and its meta.lastUpdated, as they stand. `bad_dates` says
     which dates no calendar has: nothing finds these.
     """
@@ -44,6 +45,7 @@ class IndexRows:
     dates: set[tuple[int, int, int]] = field(default_factory=set)
     quantities: set[QuantityRow] = field(default_factory=set)
     compartments: set[int] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
     bad_dates: list[str] = field(default_factory=list)
 
 
@@ -139,7 +141,7 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
         except _MALFORMED:
             _add_singly(plan, rows, named, parameter.code, found)
     if resource_type == "Patient":
-        rows.compartments = {reference_key("Patient", resource["id"])}
+        rows.compartments, rows.owners = {reference_key("Patient", resource["id"])}, {resource["id"]}
     elif resource_type == "Binary":
         _add_security_context(rows, resource)
     rows.patient = _sole_patient(rows.compartments, named if plan.patient_parameter else rows.compartments)
@@ -149,7 +151,9 @@ def index_rows(resource_type: str, resource: dict[str, Any]) -> IndexRows:
 def _add(plan: _Plan, rows: IndexRows, named: set[int], code: str, found: list[Found]) -> None:
     plan.add[code](rows, found)
     if code in plan.compartment:
-        rows.compartments |= _own_patients(found)
+        own = _own_patients(found)
+        rows.owners |= own
+        rows.compartments |= {reference_key("Patient", each) for each in own}
     if code == plan.patient_parameter:
         named |= _patients(found)
     if code == plan.main_date:
@@ -189,12 +193,32 @@ def _add_references(rows: IndexRows, resource_type: str, code: str, texts: int, 
         rows.tokens |= token.index(resource_type, code + reference.IDENTIFIER, identifiers)
 
 
-def _own_patients(found: list[Found]) -> set[int]:
-    """Return the digests of the patients here that the references name, and of no other server's."""
+def owners(resource_type: str, resource: dict[str, Any]) -> set[str]:
+    """Return the ids of the patients that a stored resource belongs to: `index_rows` without all the rest."""
+    if resource_type == "Patient":
+        return {resource["id"]}
+    codes = _plan(resource_type).compartment
+    return set[str]().union(
+        *(
+            _own_patients([each])
+            for parameter, found in registry.extract(resource)
+            if parameter.code in codes
+            for each in found
+            if isinstance(each[0], dict) and isinstance(each[0].get("reference", ""), str)
+        )
+    )
+
+
+def _own_patients(found: list[Found]) -> set[str]:
+    """Return the ids of the patients here that the references name, and of no other server's."""
     addresses = (
         reference.own_address(value.get("reference", "")) for value, kind in found if kind == "Reference"
     )
-    return {digest(address) for address in addresses if address and address.startswith("Patient/")}
+    return {
+        address.removeprefix("Patient/")
+        for address in addresses
+        if address and address.startswith("Patient/")
+    }
 
 
 def _patients(found: list[Found]) -> set[int]:

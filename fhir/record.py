@@ -69,9 +69,9 @@ def page(
     )
     alive = guard(access)
     rows = fetch(
-        "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text "
+        "SELECT g.alive, p.kind, p.date, p.id, p.patient, p.type, p.fhir_id, p.text, p.version "
         f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN ("
-        "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text "
+        "SELECT c.type AS kind, c.date, r.id, r.patient, r.type, r.fhir_id, r.text, r.version "
         "FROM fhir_compartment c JOIN fhir_resource r ON r.id = c.resource_id "
         f"WHERE {where.sql} AND NOT r.deleted ORDER BY c.type, c.date, c.resource_id LIMIT {size + 1}"
         ") p ON g.alive ORDER BY p.kind, p.date, p.id",

@@ -7,6 +7,7 @@ made, more than once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from django.db import connection
@@ -50,7 +51,9 @@ def with_renewal(request: Request, work: Callable[[], Result]) -> Result:
     def renew() -> None:
         if request.access.guard is None:
             raise AccessLapsed
-        request.access = request.access.guard.renew()
+        renewed = request.access.guard.renew()
+        # The repeated attempt is the same request, and so may still be its token's first.
+        request.access = replace(renewed, is_first=True) if request.access.is_first else renewed
 
     def attempt() -> Result:
         try:

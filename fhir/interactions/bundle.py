@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir import accounting
 from fhir.exchange import Answer, Request
 from fhir.incoming import json_body
 from fhir.interactions.bundle_answers import looked, of_error
@@ -25,6 +26,8 @@ def bundle(request: Request) -> Answer:
     in a batch each entry has its own fate. Raises BadRequest, Unprocessable for what is no such Bundle.
     """
     received = json_body(request)
+    if received.get("type") == "transaction":
+        request.kind = "transaction"
     check_envelope(received)
     entries: list[dict[str, Any]] = received.get("entry", [])
     kind = received["type"]
@@ -38,18 +41,26 @@ def bundle(request: Request) -> Answer:
             "Send a Bundle of type batch or transaction.", code="value", expression="Bundle.type"
         )
     head = b'{"resourceType":"Bundle","type":"' + kind.encode() + b'-response"'
-    return Answer(200, head + (b',"entry":[' + b",".join(answers) + b"]}" if answers else b"}"))
+    text = head + (b',"entry":[' + b",".join(answers) + b"]}" if answers else b"}")
+    # Each entry is an interaction of its own.
+    return Answer(200, text, is_on_record=True)
 
 
 def _alone(request: Request, position: int, entry: dict[str, Any]) -> bytes:
     """One entry of a batch: as a transaction of its own, if it writes. A token that ends meanwhile ends
     here."""
+    asked = Request(request.access, kind=request.kind, entry=position)
     try:
         found = read_entry(position, entry)
+        asked = found.request(request)
         if found.looks:
-            return looked(found, with_renewal(request, lambda: look(found.request(request))))
+            answer = with_renewal(request, lambda: look(found.request(request)))
+            accounting.tell(found.request(request), answer)
+            return looked(found, answer)
         return with_renewal(request, lambda: transaction(request, [found], look))[0]
     except FhirError as error:
+        asked.access = request.access
+        accounting.refuse(asked, error)
         return of_error(located(error, f"Bundle.entry[{position}]"))
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from fhir.exchange import Answer, Request, instant
 from fhir.interactions.bundle_entries import Entry
 from fhir.interactions.conditional_delete import NOTHING
-from fhir.interactions.written import answer_about_existing, representation, said
+from fhir.interactions.written import representation, said
 from fhir.jsontext import serialise
 from fhir.outcome import FhirError, outcome
 from fhir.store import Change
@@ -28,10 +28,9 @@ def of_change(request: Request, change: Change) -> bytes:
     return _entry(found, words)
 
 
-def of_match(request: Request, resource_type: str, fhir_id: str) -> bytes:
-    """A create that ifNoneExist has made needless; the resource itself only with `Prefer:
-    return=representation`."""
-    found = answer_about_existing(request, resource_type, fhir_id)
+def of_match(request: Request, found: Answer) -> bytes:
+    """A create that ifNoneExist has made needless, answered by `answer_about_existing`; the resource itself
+    only with `Prefer: return=representation`."""
     words, wish = found.text, request.prefer.get("return", "minimal")
     if wish != "representation":
         found.text = ""

@@ -19,6 +19,7 @@ Check = Callable[[dict[str, Any], str], None]
 CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 ORDER = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """Transactions are processed in this order: https://hl7.org/fhir/R4/http.html#trules"""
+_WRITING = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,18 @@ class Entry:
             return self.type, self.conditions["ifNoneExist"]
         return (self.type, self.criteria) if self.criteria else None
 
+    @property
+    def kind(self) -> str:
+        """The code of the interaction that it is: https://hl7.org/fhir/R4/valueset-restful-interaction.html"""
+        if not self.looks:
+            return _WRITING[self.method]
+        if len(self.address) == 4:
+            return "vread"
+        level = "instance" if self.id else "type" if self.type else "system"
+        if self.address[-1] == "_history":
+            return f"history-{level}"
+        return "read" if self.id else f"search-{level}"
+
     def request(self, outer: Request) -> Request:
         """The entry as a request of its own, by the caller of `outer`."""
         return Request(
@@ -81,6 +94,8 @@ class Entry:
             if_modified_since=self.conditions.get("ifModifiedSince", ""),
             if_none_exist=self.conditions.get("ifNoneExist", ""),
             prefer=outer.prefer,
+            kind=self.kind,
+            entry=self.position,
         )
 
 

@@ -24,7 +24,7 @@ from fhir.jsontext import serialise
 from fhir.outcome import BadRequest, Forbidden, Gone, Issue, outcome
 from fhir.record import Care
 from fhir.registry import RESOURCE_TYPES, SHARED_TYPES, compartment_class
-from fhir.search.engine import Hit
+from fhir.search.engine import Hit, shown
 from fhir.search.sorting import read_cursor, write_cursor
 
 _OF_A_PATIENT = frozenset(
@@ -91,7 +91,8 @@ def _everything(request: Request, given: Given) -> Answer:
     links = [("self", _asked(given))]
     if last is not None:
         links.append(("next", [*_asked(given), ("_cursor", write_cursor(order, last[:2], last[2]))]))
-    return Answer(200, _bundle(request.id, links, first + hits, others, said))
+    text = _bundle(request.id, links, first + hits, others, said)
+    return Answer(200, text, shown=shown(first, hits, others))
 
 
 def _check_patient(request: Request) -> None:

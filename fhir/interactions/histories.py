@@ -57,7 +57,8 @@ def _page(request: Request, types: tuple[str, ...], here: str) -> Answer:
         entry(each.type, each.fhir_id, each.version, part_of(each.version.text, part)) for each in shown
     )
     total = len(shown) if wishes.size and "next" not in links and not wishes.cursor else None
-    return Answer(200, bundle(links, total, entries))
+    told = [each.version.shown(each.type, each.fhir_id) for each in shown]
+    return Answer(200, bundle(links, total, entries), shown=told)
 
 
 def _order(here: str, wishes: Wishes) -> Order:

@@ -32,12 +32,11 @@ def history(request: Request) -> Answer:
     links = {"self": wishes.url(here)}
     if 0 < wishes.size < len(found):
         links["next"] = wishes.url(here, _cursor=str(found[wishes.size - 1].number))
-    shown = [
-        entry(request.type, request.id, version, part_of(version.text, part))
-        for version in found[: wishes.size]
-    ]
+    page = found[: wishes.size]
+    entries = [entry(request.type, request.id, version, part_of(version.text, part)) for version in page]
     # What was left out before a later page is not counted, so no total is claimed there.
-    return Answer(200, bundle(links, None if before else len(found), shown))
+    text = bundle(links, None if before else len(found), entries)
+    return Answer(200, text, shown=[version.shown(request.type, request.id) for version in page])
 
 
 def _version(cursor: str) -> int | None:

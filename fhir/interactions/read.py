@@ -24,9 +24,10 @@ def read(request: Request) -> Answer:
         raise unknown(request)
     if found.deleted:
         raise Gone(f"{request.type}/{request.id} was deleted.")
+    shown = (found.shown(request.type, request.id),)
     if not found.text:
-        return Answer(304, version=found.number, last_updated=found.last_updated)
-    return Answer(200, part_of(found.text, part), found.number, found.last_updated)
+        return Answer(304, "", found.number, found.last_updated, shown=shown)
+    return Answer(200, part_of(found.text, part), found.number, found.last_updated, shown=shown)
 
 
 def unknown(request: Request) -> NotFound:

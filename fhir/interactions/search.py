@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.conf import settings
 
 from fhir.enforcement import require
@@ -50,7 +48,8 @@ def _answer(request: Request, query: Query) -> Answer:
         said.append(
             Issue("warning", "incomplete", "More resources were to be included than one answer holds.")
         )
-    return Answer(200, searchset(query, page.hits, others, _total(query, page), page.cursor, said))
+    text = searchset(query, page.hits, others, _total(query, page), page.cursor, said)
+    return Answer(200, text, shown=engine.shown(page.hits, others))
 
 
 def search_posted(request: Request) -> Answer:
@@ -67,6 +66,7 @@ def search_system_posted(request: Request) -> Answer:
 
 
 def _with_form(request: Request) -> Request:
+    """The request with the parameters of its body in its query, once and for all."""
     media = request.content_type.partition(";")[0].strip().lower()
     if request.body and media != _FORM:
         raise UnsupportedMediaType(f"The parameters of _search are sent as {_FORM}.")
@@ -74,7 +74,9 @@ def _with_form(request: Request) -> Request:
         form = request.body.decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The form is not valid UTF-8.") from error
-    return replace(request, query="&".join(part for part in (request.query, form) if part))
+    request.query = "&".join(part for part in (request.query, form) if part)
+    request.body = b""
+    return request
 
 
 def _total(query: Query, page: Page) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from fhir import store
+from fhir import accounting, store
 from fhir.conditional import existing, hold_matches, meanings, only_one
 from fhir.enforcement import require
 from fhir.exchange import Answer, Request
@@ -14,6 +14,7 @@ from fhir.interactions.bundle_answers import looked, of_change, of_match, of_not
 from fhir.interactions.bundle_entries import ORDER, Entry, check_once_each, located, twice
 from fhir.interactions.conditional_patch import no_match
 from fhir.interactions.entry_changes import LETTERS, change_of
+from fhir.interactions.written import answer_about_existing
 from fhir.outcome import BadRequest, FhirError, Unprocessable
 from fhir.references import Link, LinkFinder, relinked
 from fhir.store import Change, Current
@@ -21,6 +22,7 @@ from fhir.validation.references import foresees_at
 
 Look = Callable[[Request], Answer]
 Locked = dict[tuple[str, str], Current]
+Told = tuple[Request, Answer]
 
 
 @dataclass(slots=True)
@@ -47,12 +49,16 @@ def transaction(request: Request, entries: list[Entry], look: Look) -> list[byte
     """
     write = writer(request, entries, {})
 
-    def run() -> list[bytes]:
+    def run() -> tuple[list[tuple[int, bytes]], list[Told]]:
         plan, changes = write()
-        answers = [_answer(plan, entry, changes, look) for entry in sorted(entries, key=_turn)]
-        return [text for _, text in sorted(answers)]
+        told: list[Told] = []
+        return [_answer(plan, entry, changes, look, told) for entry in sorted(entries, key=_turn)], told
 
-    return store.in_transaction(run)
+    answers, told = store.in_transaction(run)
+    # Not before: what a transaction has looked at that is rolled back, nobody gets to see.
+    for each in told:
+        accounting.tell(*each)
+    return [text for _, text in sorted(answers)]
 
 
 def writer(
@@ -234,14 +240,22 @@ def _change(plan: Plan, entry: Entry, locked: Locked) -> Change:
     return change_of(entry, request, locked.get((entry.type, fhir_id)), matched=entry.position in plan.met)
 
 
-def _answer(plan: Plan, entry: Entry, changes: dict[int, Change], look: Look) -> tuple[int, bytes]:
-    """The entry's position and its part of the response."""
-    position = entry.position
+def _answer(
+    plan: Plan, entry: Entry, changes: dict[int, Change], look: Look, told: list[Told]
+) -> tuple[int, bytes]:
+    """The entry's position and its part of the response. What the store has not told the audit trail comes to
+    `told`."""
+    position, request = entry.position, entry.request(plan.request)
     if position in changes:
         return position, of_change(plan.request, changes[position])
     if position in plan.matched:
-        return position, of_match(plan.request, entry.type, plan.matched[position])
+        found = answer_about_existing(plan.request, entry.type, plan.matched[position])
+        told.append((request, found))
+        return position, of_match(plan.request, found)
     if position in plan.idle:
+        told.append((request, Answer(204)))
         return position, of_nothing(plan.request)
     with _naming(entry):
-        return position, looked(entry, look(entry.request(plan.request)))
+        found = look(request)
+    told.append((request, found))
+    return position, looked(entry, found)

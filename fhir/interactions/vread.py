@@ -28,9 +28,10 @@ def vread(request: Request) -> Answer:
     if version.deleted:
         raise Gone(f"Version {version.number} of {request.type}/{request.id} is its deletion.")
     part = wanted(request.query)
+    shown = (version.shown(request.type, request.id),)
     if is_known(request, version.number, version.last_updated):
-        return Answer(304, version=version.number, last_updated=version.last_updated)
-    return Answer(200, part_of(version.text, part), version.number, version.last_updated)
+        return Answer(304, "", version.number, version.last_updated, shown=shown)
+    return Answer(200, part_of(version.text, part), version.number, version.last_updated, shown=shown)
 
 
 def _number(text: str) -> int:

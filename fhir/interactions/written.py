@@ -99,6 +99,7 @@ def answer_about_existing(request: Request, resource_type: str, fhir_id: str) ->
         found.version, found.last_updated = version.number, version.last_updated
         found.location += f"/_history/{version.number}"
         found.text = "" if wish == "minimal" else version.text
+        found.shown = (version.shown(resource_type, fhir_id),)
     if wish == "OperationOutcome":
         found.text = serialise(outcome([_there(found)]))
     return found

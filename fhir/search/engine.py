@@ -1,11 +1,14 @@
 """From a query to a page of resources in one statement: guard, reach, criteria, order, texts and total."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fhir.access import Access
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed, guard
+from fhir.exchange import Shown
+from fhir.hashing import MIXED
 from fhir.search.branches import MOST_BRANCHES, Branch, branches
 from fhir.search.criteria import all_of
 from fhir.search.meaning import criterion
@@ -16,8 +19,8 @@ from fhir.search.time_limit import fetch
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A resource of the answer: the three columns that its index rows share, its address, and its stored
-    text.
+    """A resource of the answer: the three columns that its index rows share, its address, stored text and
+    version.
     """
 
     number: int
@@ -26,6 +29,16 @@ class Hit:
     type: str
     fhir_id: str
     text: str
+    version: int
+
+
+def shown(*parts: Iterable[Hit]) -> list[Shown]:
+    """These resources as what an answer tells of."""
+    return [
+        (hit.type, hit.fhir_id, hit.version, hit.patient, hit.text if hit.patient == MIXED else "")
+        for hits in parts
+        for hit in hits
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ def page(access: Access, query: Query, size: int, *, counted: bool) -> Page:
     total = _count([branch for each in found for branch in each]) if counted else Condition("NULL")
     keys = "".join(f"p.k{number}, " for number in range(len(order.keys)))
     rows = fetch(
-        f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.type, f.fhir_id, f.text "
+        f"SELECT g.alive, g.total, {keys}p.id, p.patient, p.date, f.type, f.fhir_id, f.text, f.version "
         f"FROM (SELECT {alive.sql} AS alive, {total.sql} AS total LIMIT 1) g "
         f"LEFT JOIN ({inner.sql}) p ON g.alive LEFT JOIN fhir_resource f ON f.id = p.id "
         f"ORDER BY {order.clause('p.')}",

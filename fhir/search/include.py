@@ -21,7 +21,7 @@ from fhir.search.time_limit import end_of_time, fetch
 ROUNDS = 8
 """How often `:iterate` goes on from what it has found."""
 
-_COLUMNS = "r.id, r.patient, r.date, r.type, r.fhir_id, r.text"
+_COLUMNS = "r.id, r.patient, r.date, r.type, r.fhir_id, r.text, r.version"
 
 
 def included(access: Access, includes: Sequence[Include], hits: Sequence[Hit]) -> tuple[list[Hit], bool]:

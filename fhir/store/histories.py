@@ -27,7 +27,7 @@ LARGEST_BATCH = 2000
 FEW = 20
 """Of so many patients the records are small beside the repository."""
 
-_COLUMNS = "type, fhir_id, id, version, last_updated, method, deleted, text, gone, latest"
+_COLUMNS = "type, fhir_id, id, version, last_updated, method, deleted, text, patient, gone, latest"
 
 
 class Moment(NamedTuple):
@@ -80,13 +80,13 @@ def changes(access: Access, types: tuple[str, ...], window: Window, size: int) -
 
 
 def _found(row: tuple[Any, ...]) -> Found:
-    kind, fhir_id, number, version, updated, method, deleted, text = row[:8]
-    return Found(kind, fhir_id, number, Version(version, updated, method, bool(deleted), text))
+    kind, fhir_id, number, version, updated, method, deleted, text, patient = row[:9]
+    return Found(kind, fhir_id, number, Version(version, updated, method, bool(deleted), text, patient))
 
 
 def _judge(access: Access, row: tuple[Any, ...]) -> bool:
     """Whether a version may be seen; of resources that are there only those within reach have come so far."""
-    kind, fhir_id, deleted, text, gone, latest, ended = row[0], row[1], *row[6:11]
+    kind, fhir_id, deleted, text, gone, latest, ended = row[0], row[1], row[6], row[7], *row[9:12]
     texts = [ended if deleted else text, *([latest] if gone else [])]
     return all(_sees(access, kind, fhir_id, each) for each in texts)
 
@@ -195,11 +195,13 @@ def _sources(reach: Condition, few: bool, window: Window, limit: int) -> Iterato
         "WHERE l.resource_id = r.id AND l.version = r.version - 1) END AS latest"
     )
     for alias, row, past in (("r", "r.id", ""), ("v", "v.resource_id", "fhir_resourceversion v JOIN ")):
+        # Whose a superseded version was only its text says.
+        patient = MIXED if past else "r.patient"
         where = all_of((reach, *_within(alias, row, window)))
         join = " ON r.id = v.resource_id" if past else ""
         yield Condition(
             f"SELECT r.type, r.fhir_id, r.id, {alias}.version, {alias}.last_updated, {alias}.method, "
-            f"{alias}.deleted, {alias}.text, r.deleted AS gone, {latest} "
+            f"{alias}.deleted, {alias}.text, {patient} AS patient, r.deleted AS gone, {latest} "
             f"FROM {past}fhir_resource r{join} WHERE {where.sql} "
             f"ORDER BY {alias}.last_updated {newest_first}, {row} DESC, {alias}.version DESC LIMIT {limit}",
             where.params,

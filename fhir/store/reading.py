@@ -12,6 +12,8 @@ from fhir import jsontext
 from fhir.access import Access
 from fhir.condition import NEVER, Condition
 from fhir.enforcement import AccessLapsed, guard, sees, visible
+from fhir.exchange import Shown
+from fhir.hashing import MIXED
 from fhir.indexing import IndexRows, index_rows
 from fhir.rows import fetched
 
@@ -20,7 +22,8 @@ from fhir.rows import fetched
 class Version:
     """One version of a resource: `number` counts from 1, `last_updated` is in microseconds since 1970.
 
-    `text` is the JSON as it is served; empty where this version is a deletion.
+    `text` is the JSON as it is served; empty where this version is a deletion. `patient` is the digest of the
+    one patient that it belongs to, NONE, or MIXED where its text has to be asked.
     """
 
     number: int
@@ -28,6 +31,12 @@ class Version:
     method: str
     deleted: bool
     text: str
+    patient: int
+
+    def shown(self, resource_type: str, fhir_id: str) -> Shown:
+        """This version as one that an answer tells of."""
+        text = self.text if self.patient == MIXED else ""
+        return resource_type, fhir_id, self.number, self.patient, text
 
 
 def read(access: Access, resource_type: str, fhir_id: str, known: Condition = NEVER) -> Version | None:
@@ -47,8 +56,8 @@ def read(access: Access, resource_type: str, fhir_id: str, known: Condition = NE
 
 
 def _version(row: tuple[Any, ...]) -> Version:
-    number, updated, method, deleted, text = row
-    return Version(number, updated, method, bool(deleted), text)
+    number, updated, method, deleted, text, patient = row
+    return Version(number, updated, method, bool(deleted), text, patient)
 
 
 def _saw_last(access: Access, resource_type: str, fhir_id: str) -> bool:
@@ -73,7 +82,7 @@ def _statement(alive: str, reach: str, known: str) -> str:
     it."""
     text = "r.text" if known == NEVER.sql else f"CASE WHEN {known} THEN '' ELSE r.text END"
     return (
-        f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text} "
+        f"SELECT g.alive, r.version, r.last_updated, r.method, r.deleted, {text}, r.patient "
         f"FROM (SELECT {alive} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
         f"ON g.alive AND r.type = %s AND r.fhir_id = %s AND (r.deleted OR {reach})"
     )
@@ -135,9 +144,9 @@ def last_content(resource_type: str, fhir_id: str) -> IndexRows | None:
 def _past(resource_type: str, fhir_id: str) -> list[Version]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT v.version, v.last_updated, v.method, v.deleted, v.text FROM fhir_resourceversion v "
-            "JOIN fhir_resource r ON r.id = v.resource_id WHERE r.type = %s AND r.fhir_id = %s "
-            "ORDER BY v.version DESC",
+            f"SELECT v.version, v.last_updated, v.method, v.deleted, v.text, {MIXED} "
+            "FROM fhir_resourceversion v JOIN fhir_resource r ON r.id = v.resource_id "
+            "WHERE r.type = %s AND r.fhir_id = %s ORDER BY v.version DESC",
             (resource_type, fhir_id),
         )
         return [_version(row) for row in cursor.fetchall()]

@@ -1,0 +1,191 @@
+"""The accounting of disclosures: every interaction is one event of the audit trail for each patient it
+concerns.
+
+A patient is concerned whose resources the answer tells of. Where it tells of none, that is the patient in the
+token's context, else those whom the request names, else (of a resource that was refused) the one it belongs
+to. What belongs to nobody goes with the patient concerned, if there is one.
+
+What was allowed and changed nothing is told when the answer is there, and becomes events a moment later, in
+another thread. Refusals are written at once. Writes are told by the store, with the write itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.db import Error
+
+from audit.events import Event, now, outcome_of
+from audit.recording import record, remember_by
+from fhir.access import Access
+from fhir.elements import is_resource_type
+from fhir.exchange import Answer, Request, Shown
+from fhir.incoming import is_id
+from fhir.masking import LONGEST, masked, masked_query
+from fhir.outcome import FhirError
+from fhir.search.types.reference import own_address
+from fhir.store.owners import owners, owners_of
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMED = 20
+"""So many patients that a query names are told of at the most, where it finds nothing."""
+
+Told = tuple[str, Access, str, str, str, int, int, Sequence[Shown], int]
+"""Of an interaction that was allowed: kind, access, type, id, query, entry, status, what was shown, when."""
+
+
+def tell(request: Request, answer: Answer) -> None:
+    """Have an interaction that was allowed in the audit trail soon, unless it is there already.
+
+    All else is done by `events_of`: this is a part of every read.
+    """
+    if answer.is_on_record or not request.kind:
+        return
+    remember_by(
+        events_of,
+        (
+            request.kind,
+            request.access,
+            request.type,
+            request.id,
+            request.query[:LONGEST],
+            request.entry,
+            answer.status,
+            answer.shown,
+            now(),
+        ),
+    )
+
+
+def record_answer(request: Request, answer: Answer) -> None:
+    """Write the event of an interaction that was allowed in the transaction under way, for what changes
+    something beside resources.
+    """
+    record(*_events(_asked(request, answer.status, answer.shown), owners(answer.shown)))
+    answer.is_on_record = True
+
+
+def refuse(request: Request, error: FhirError) -> None:
+    """Write now that an interaction was refused, or has failed. Raises Django's database errors."""
+    if not request.kind:
+        return
+    detail = {"cause": masked("; ".join(issue.diagnostics for issue in error.issues[:3])), "code": error.code}
+    if error.expression:
+        detail["expression"] = masked(error.expression)
+    told = _asked(request, error.status, ())
+    patients = _named(told)
+    if not patients and error.status != 401 and request.id and is_resource_type(request.type):
+        patients = owners_of(request.type, request.id)
+    record(*(_event(told, patient, [_address(told)], detail) for patient in patients or ("",)))
+
+
+def fail(request: Request) -> None:
+    """Write that an interaction has ended in a way that nobody has foreseen, if the database lets us."""
+    try:
+        refuse(request, FhirError(500, "exception", "The server failed at this request."))
+    except Error:
+        logger.exception("A failed request could not be written to the audit trail.")
+
+
+def events_of(told: Sequence[Told]) -> Iterator[Event]:
+    """The events of interactions that were allowed. Raises Django's database errors."""
+    every = owners([each for one in told for each in one[7]])
+    start = 0
+    for one in told:
+        end = start + len(one[7])
+        yield from _events(one, every[start:end])
+        start = end
+
+
+def _asked(request: Request, status: int, shown: Sequence[Shown]) -> Told:
+    query = request.query[:LONGEST]
+    return (
+        request.kind, request.access, request.type, request.id, query, request.entry, status, shown, now()
+    )  # fmt: skip
+
+
+def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:
+    shown = told[7]
+    if not shown:
+        return [_event(told, patient, [_address(told)]) for patient in _named(told) or ("",)]
+    by_patient: dict[str, list[str]] = {}
+    nobodys: list[str] = []
+    for (kind, fhir_id, version, _, _), patients in zip(shown, found, strict=True):
+        address = f"{kind}/{fhir_id}/_history/{version}"
+        for patient in patients:
+            by_patient.setdefault(patient, []).append(address)
+        if not patients:
+            nobodys.append(address)
+    if nobodys:
+        by_patient.setdefault(_companion(told[1], by_patient), []).extend(nobodys)
+    return [_event(told, patient, addresses) for patient, addresses in by_patient.items()]
+
+
+def _companion(access: Access, by_patient: Collection[str]) -> str:
+    """The patient with whom goes what belongs to nobody: the only one concerned, else the one in context."""
+    if len(by_patient) == 1:
+        return next(iter(by_patient))
+    return access.patient if access.patient in by_patient or not by_patient else ""
+
+
+def _named(told: Told) -> list[str]:
+    """The patients concerned where nothing is shown: the one in context, else those the request names."""
+    _, access, resource_type, fhir_id, query, *_ = told
+    if access.patient:
+        return [access.patient]
+    if resource_type == "Patient" and is_id(fhir_id):
+        return [fhir_id]
+    return _in_query(resource_type, query) if "=" in query else []
+
+
+def _in_query(resource_type: str, query: str) -> list[str]:
+    names = ("patient", "subject", "_id") if resource_type == "Patient" else ("patient", "subject")
+    found: dict[str, None] = {}
+    for name, value in parse_qsl(query, errors="replace"):
+        base, _, modifier = name.partition(":")
+        if base not in names or modifier not in ("", "Patient"):
+            continue
+        for each in value.split(","):
+            is_bare = is_id(each) and (base != "subject" or bool(modifier))
+            address = f"Patient/{each}" if is_bare else own_address(each) or ""
+            fhir_id = address.removeprefix("Patient/")
+            if address.startswith("Patient/") and is_id(fhir_id):
+                found[fhir_id] = None
+    return list(found)[:MOST_NAMED]
+
+
+def _address(told: Told) -> str:
+    """What was asked for; nothing of an address that is none."""
+    kind, _, resource_type, fhir_id, *_ = told
+    if kind.startswith("export-"):
+        return f"_export/{fhir_id}" if is_id(fhir_id) else "_export"
+    if not is_resource_type(resource_type):
+        return ""
+    return f"{resource_type}/{fhir_id}" if is_id(fhir_id) else resource_type
+
+
+def _event(told: Told, patient: str, addresses: list[str], said: dict[str, Any] | None = None) -> Event:
+    kind, access, resource_type, _, query, entry, status, _, time = told
+    detail = dict(said or {})
+    if query:
+        detail["query"] = masked_query(query)
+    if entry >= 0:
+        detail["entry"] = entry
+    return Event(
+        kind,
+        outcome_of(status),
+        status,
+        access.person,
+        access.client,
+        patient,
+        resource_type if is_resource_type(resource_type) else "",
+        " ".join(addresses),
+        access.origin,
+        access.attempt if access.is_first or status >= 400 else "",
+        detail,
+        time,
+    )
