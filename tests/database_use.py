@@ -14,7 +14,8 @@ import pytest
 
 FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "demo_site"}
 MARKS = ("django_db", "postgres")
-NOWHERE = "sqlite:////there/is/no/such/directory/database"
+NOWHERE = "sqlite:////dev"
+"""A directory, which no database can be."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
