@@ -22,12 +22,12 @@ from fhir.access import Access, Guard, Rule
 from fhir.outcome import FhirError, Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
 from oauth import backend_services, catalogue, effective_access, foreign_access, standing
-from oauth.attempts import attempt_of
 from oauth.client_authentication import token_checksum
 from oauth.foreign_tokens import BadForeignToken, CannotTell
-from oauth.models import AccessToken, Grant
+from oauth.models import AccessToken
 from oauth.recent_holders import RecentHolders
 from oauth.scopes import Scope, parse_scopes
+from oauth.token_attempts import attempt_of_family
 from oauth.token_liveness import alive, guard_condition, living_id
 from oauth.token_verification import NotOurToken, verify
 
@@ -217,20 +217,10 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
         patient=row.launch_context.patient if row.launch_context else "",
         scopes=catalogue.grantable(granted, registered),
         rules=None,
-        attempt=_attempt(row),
+        attempt=attempt_of_family(row.token_family, row.jti),
     )
     lasting = row.user is None or depend_on_identity_alone(holder.fhir_user)
     return replace(holder, rules=_rules(holder)) if lasting else holder
-
-
-def _attempt(row: AccessToken) -> str:
-    """The reference code of the authorization whose code the token's family began with; a token that came of
-    none has its own.
-    """
-    if row.token_family is None:
-        return attempt_of(row.jti)
-    found = Grant.objects.filter(token_family=row.token_family).values_list("attempt", flat=True).first()
-    return found or attempt_of(str(row.token_family))
 
 
 def _end(row: AccessToken) -> float:

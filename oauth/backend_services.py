@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from audit.events import Event
 from fhir.access import Rule
-from oauth.attempts import attempt_of
 from oauth.calling_client import Refused, replayed
 from oauth.catalogue import grantable_of_texts
 from oauth.claims import Authorization, access_token_claims
@@ -27,6 +26,7 @@ from oauth.remembered import active_signers, enabled_scopes
 from oauth.scopes import NamedScope, ResourceScope, Scope, UriScope, parse_scopes, to_text
 from oauth.service_tokens import ReplayedError, record
 from oauth.signing_keys import signer_among
+from oauth.token_attempts import attempt_of
 
 GRANT_TYPE = "client_credentials"
 SECONDS = 300

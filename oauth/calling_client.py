@@ -36,6 +36,11 @@ class Refused(Exception):
         super().__init__(description)
         self.status, self.error, self.description, self.challenge = status, error, description, challenge
 
+    def quoting(self, reference: str) -> "Refused":
+        """The same with the reference code under which staff find the cause."""
+        description = f"{self.description} (reference {reference})"
+        return Refused(self.status, self.error, description, self.challenge)
+
     def response(self) -> JsonResponse:
         """The JSON answer, not to be stored by anybody."""
         body = {"error": self.error, "error_description": self.description}

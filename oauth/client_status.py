@@ -20,6 +20,8 @@ def save(application: Application) -> None:
     known = Application.objects.filter(pk=application.pk).values_list("status", flat=True).first()
     if known not in (None, application.status):
         _close_requests([application.pk])
+    if known != application.status:
+        application.status_since = timezone.now()
     application.save()
 
 
@@ -32,7 +34,9 @@ def change(clients: QuerySet[Application], status: str) -> tuple[int, int]:
     chosen = list(others.select_for_update(of=("self",)).values_list("pk", flat=True))
     revoked = revoke_all(application__in=chosen)
     _close_requests(chosen)
-    Application.objects.filter(pk__in=chosen).update(status=status, updated=timezone.now())
+    Application.objects.filter(pk__in=chosen).update(
+        status=status, status_since=timezone.now(), updated=timezone.now()
+    )
     return len(chosen), revoked
 
 

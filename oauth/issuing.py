@@ -21,7 +21,6 @@ from audit.events import Event
 from audit.recording import record
 from launch.context import TOLD, may_see_patient
 from launch.models import LaunchContext
-from oauth.attempts import attempt_of
 from oauth.client_authentication import token_checksum
 from oauth.consent_duration import end_of
 from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
@@ -29,6 +28,7 @@ from oauth.prepared import NOW, Prepared, columns, insert, instance, value
 from oauth.remembered import OutdatedError, stamp_column
 from oauth.revocation import revoke_all
 from oauth.rotation import SpentError, SuccessorAccess, SuccessorRefresh, record_successors
+from oauth.token_attempts import attempt_of, attempt_of_code
 from oauth.token_liveness import alive, is_alive
 
 # A client whose answer got lost, or whose two tabs refresh at once, shows a spent token again at once: no
@@ -197,11 +197,6 @@ def kill_family(family: uuid.UUID | None) -> None:
         revoke_all(token_family=family)
 
 
-def attempt_of_code(grant: Grant) -> str:
-    """The reference code of the authorization attempt that ended in this code."""
-    return grant.attempt or attempt_of(str(grant.token_family))
-
-
 @transaction.atomic
 def _end_stolen(issued: Grant | RefreshToken, attempt: str, client: Application, how: str) -> None:
     """End the family of what was shown as only a thief or a careless app shows it, and say so in the
@@ -211,10 +206,9 @@ def _end_stolen(issued: Grant | RefreshToken, attempt: str, client: Application,
     if ended:
         cause = f"{how}: {ended} living tokens of the same authorization were revoked."
         person = str(issued.user.uid) if issued.user else ""
-        told = {"rule": "used_once", "cause": cause}
-        record(
-            Event("revocation", "allowed", person=person, client=client.client_id, attempt=attempt, detail=told)
-        )
+        told = {"rule": "check_used_once", "cause": cause}
+        about = {"person": person, "client": client.client_id, "attempt": attempt}
+        record(Event("revocation", "allowed", **about, detail=told))
 
 
 def _how(row: RefreshToken, client: Application) -> str:

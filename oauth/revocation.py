@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from oauth.attempts import new_attempt, step
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
+from oauth.token_attempts import attempt_of_token
 
 
 @transaction.atomic
@@ -54,16 +56,51 @@ def withdraw(user: Any, application: Application) -> int:
     return count
 
 
-def revoke_token(text: str, application: Application) -> None:
+@transaction.atomic
+def revoke_token(text: str, application: Application, address: str = "") -> None:
     """Do what a client asks for one of its tokens; anything else, another client's token too, is left alone.
 
-    A refresh token ends everything that came of the same authorization, an access token only itself.
+    A refresh token ends everything that came of the same authorization, an access token only itself. The
+    audit trail is told in the same transaction of a request that came from `address`.
     """
     own = {"token_checksum": token_checksum(text), "application": application}
     refresh_token = RefreshToken.objects.filter(**own).first()
+    access_token = None if refresh_token else AccessToken.objects.filter(**own).first()
+    ended = _end(refresh_token, access_token)
+    found = refresh_token or access_token
+    step(
+        "revocation",
+        attempt_of_token(text) or new_attempt(),
+        status=200,
+        person=str(found.user.uid) if found is not None and found.user else "",
+        client=application.client_id,
+        address=address,
+        rule="check_own_token",
+        what="refresh token" if refresh_token else "access token" if access_token else "",
+        ended=ended,
+        cause=_cause(refresh_token, access_token, ended),
+    )
+
+
+def _end(refresh_token: RefreshToken | None, access_token: AccessToken | None) -> int:
+    """Returns how many tokens were ended."""
+    if access_token is not None:
+        living = AccessToken.objects.filter(pk=access_token.pk, revoked__isnull=True)
+        return living.update(revoked=timezone.now())
     if refresh_token is None:
-        AccessToken.objects.filter(**own, revoked__isnull=True).update(revoked=timezone.now())
-    elif refresh_token.token_family is not None:
-        revoke_all(token_family=refresh_token.token_family)
-    else:
-        refresh_token.revoke()
+        return 0
+    if refresh_token.token_family is not None:
+        return revoke_all(token_family=refresh_token.token_family)
+    was_alive = refresh_token.revoked is None
+    refresh_token.revoke()
+    return int(was_alive)
+
+
+def _cause(refresh_token: RefreshToken | None, access_token: AccessToken | None, ended: int) -> str:
+    if refresh_token is None and access_token is None:
+        return "Nothing was revoked: the token is unknown, or another client's."
+    if not ended:
+        return "Nothing was revoked: the token was not in force any more."
+    if refresh_token is not None:
+        return f"The app revoked its refresh token, and with it all {ended} tokens of the authorization."
+    return "The app revoked its access token."

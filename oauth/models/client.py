@@ -50,6 +50,7 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
     # Nothing is ever kept here, so that nothing ever matches it.
     client_secret = models.CharField(max_length=255, blank=True, default="", editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT, db_index=True)
+    status_since = models.DateTimeField(null=True, blank=True, editable=False)
     application_type = models.CharField(
         max_length=10, choices=ApplicationType.choices, default=ApplicationType.BROWSER
     )

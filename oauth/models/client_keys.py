@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 
 class FetchedKeySet(models.Model):
@@ -35,6 +36,8 @@ class ClientAssertionJti(models.Model):
     )
     digest = models.CharField(max_length=64, help_text="SHA-256 of the jti, in hexadecimal digits.")
     expires = models.DateTimeField(help_text="From then on the assertion is refused by its exp alone.")
+    # The database fills it in: the statements that use assertions up name their columns.
+    used = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was taken.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["application", "digest"], name="assertion_jti_once")]

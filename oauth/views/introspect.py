@@ -8,7 +8,10 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from oauth import refused_calls
 from oauth.calling_client import Refused, bearer_may_introspect, calling_client, for_calling_client
+from oauth.causes.introspections import of_bearer, of_introspection
+from oauth.causes.why import Why
 from oauth.client_authentication import Proven, is_by_assertion
 from oauth.introspection import INACTIVE, INACTIVE_WITH_BLANKS, introspect
 from oauth.models import Application
@@ -28,10 +31,12 @@ class IntrospectView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Answer about the token in the body to a caller who may ask."""
+        form: dict[str, str] = {}
         try:
-            payload = _payload(request, _form(request))
+            form = _form(request)
+            payload = _payload(request, form)
         except Refused as refused:
-            return refused.response()
+            return refused_calls.answer("introspection", request, form, refused, _why(request, form))
         status = 200 if payload else self.inactive_status
         told = orjson.dumps(payload or self.inactive)
         response = HttpResponse(told, content_type="application/json", status=status)
@@ -52,13 +57,22 @@ def _form(request: HttpRequest) -> dict[str, str]:
         form = read_form(request)
     except BadForm as fault:
         raise Refused(400, "invalid_request", str(fault)) from fault
-    if not form.get("token"):
-        raise Refused(400, "invalid_request", "The parameter token is missing.")
     return form
+
+
+def _why(request: HttpRequest, form: dict[str, str]) -> Why | None:
+    """Why a caller may not ask; None where it has not proven itself, or what it is told says it all."""
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    client = getattr(request, "calling_client", None)
+    if header.lower().startswith("bearer "):
+        return of_bearer(header.partition(" ")[2]) if form.get("token") else None
+    return of_introspection(client) if client is not None and form.get("token") else None
 
 
 def _payload(request: HttpRequest, form: dict[str, str]) -> dict[str, Any] | None:
     """What the caller may know of the token in the form. Raises Refused."""
+    if not form.get("token"):
+        raise Refused(400, "invalid_request", "The parameter token is missing.")
     header = request.META.get("HTTP_AUTHORIZATION", "")
     if header.lower().startswith("bearer "):
         if bearer_may_introspect(header):

@@ -5,6 +5,8 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from audit.origin import client_address
+from oauth import refused_calls
 from oauth.calling_client import Refused, calling_client
 from oauth.posted_form import BadForm, read_form
 from oauth.revocation import revoke_token
@@ -18,17 +20,23 @@ class RevokeView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Revoke the caller's token. Public clients identify themselves by client_id."""
+        form: dict[str, str] = {}
         try:
-            form = read_form(request)
+            form = _form(request)
             client = calling_client(request, form)
-        except BadForm as fault:
-            return Refused(400, "invalid_request", str(fault)).response()
+            if not form.get("token"):
+                raise Refused(400, "invalid_request", "The parameter token is missing.")
         except Refused as refused:
-            return refused.response()
-        if not form.get("token"):
-            return Refused(400, "invalid_request", "The parameter token is missing.").response()
-        revoke_token(form["token"], client)
+            return refused_calls.answer("revocation", request, form, refused)
+        revoke_token(form["token"], client, client_address(request.META))
         response = HttpResponse(status=200)
         response["Cache-Control"] = "no-store"
         response["Pragma"] = "no-cache"
         return response
+
+
+def _form(request: HttpRequest) -> dict[str, str]:
+    try:
+        return read_form(request)
+    except BadForm as fault:
+        raise Refused(400, "invalid_request", str(fault)) from fault

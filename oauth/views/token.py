@@ -11,9 +11,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-from oauth import backend_services, refreshing
+from audit.origin import client_address
+from oauth import backend_services, refreshing, refused_calls
 from oauth.calling_client import Refused, calling_client, for_calling_client
-from oauth.client_authentication import is_by_assertion
+from oauth.causes.codes import of_code
+from oauth.causes.refreshes import of_refresh
+from oauth.causes.services import of_service
+from oauth.causes.why import Why
+from oauth.client_authentication import Proven, is_by_assertion
+from oauth.models import Application
 from oauth.posted_form import BadForm, read_form
 
 logger = logging.getLogger("oauth.refusals")
@@ -36,9 +42,8 @@ PARAMETERS = (
 def token(request: HttpRequest) -> HttpResponse:
     """Exchange a code, a refresh token or a client's own proof. https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#step-5-access-token"""
     if request.method != "POST":
-        response: HttpResponse = _refusal(
-            request, Refused(405, "invalid_request", "The token endpoint is called by POST.")
-        )
+        refused = Refused(405, "invalid_request", "The token endpoint is called by POST.")
+        response: HttpResponse = _refusal(request, {}, refused)
         response["Allow"] = "POST, OPTIONS"
     else:
         response = _answer(request)
@@ -52,47 +57,60 @@ def _read(request: HttpRequest) -> dict[str, str]:
     if request.META.get("QUERY_STRING"):
         raise Refused(400, "invalid_request", "Parameters belong in the body, not in the URL.")
     try:
-        form = {name: value for name, value in read_form(request).items() if value}
+        return {name: value for name, value in read_form(request).items() if value}
     except BadForm as error:
         raise Refused(400, "invalid_request", str(error)) from error
-    _check_grant_type(form.get("grant_type", ""))
-    return form
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
+    form: dict[str, str] = {}
     try:
-        body, status = _exchange(request, _read(request))
+        form = _read(request)
+        _check_grant_type(form.get("grant_type", ""))
+        body = _exchange(request, form)
     except Refused as refused:
-        return _refusal(request, refused)
+        return _refusal(request, form, refused)
     except OAuth2Error as error:
-        return _refusal(request, Refused(error.status_code, error.error, error.description or ""))
-    return HttpResponse(body, status=status, content_type="application/json")
+        return _refusal(request, form, Refused(error.status_code, error.error, error.description or ""))
+    return HttpResponse(body, content_type="application/json")
 
 
-def _exchange(request: HttpRequest, form: dict[str, str]) -> tuple[str | bytes, int]:
-    """Body and status for a client that proves itself: its grant's own module knows them."""
+def _exchange(request: HttpRequest, form: dict[str, str]) -> str | bytes:
+    """The body of the answer to a client that proves itself: its grant's own module knows it. Raises
+    Refused and oauthlib's OAuth2Error.
+    """
+    address = client_address(request.META)
     match form["grant_type"]:
         case backend_services.GRANT_TYPE:
             asked = form.get("scope", "")
-            told = for_calling_client(request, form, lambda proven: backend_services.issue(proven, asked))
-            return orjson.dumps(told), 200
+
+            def issue(proven: Proven) -> dict[str, Any]:
+                return backend_services.issue(proven, asked, address)
+
+            return orjson.dumps(for_calling_client(request, form, issue))
         case refreshing.GRANT_TYPE:
-            return orjson.dumps(_refreshed(request, form)), 200
+            return orjson.dumps(_refreshed(request, form, address))
         case _:
             code = {name: form[name] for name in PARAMETERS if name in form}
-            return cast(tuple[str, int], _server().exchange(calling_client(request, form), code))
+            body, status = _server().exchange(calling_client(request, form), code, address)
+            if status != 200:
+                told = orjson.loads(body)
+                raise Refused(status, told["error"], told.get("error_description", ""))
+            return cast(str, body)
 
 
-def _refreshed(request: HttpRequest, form: dict[str, str]) -> dict[str, Any]:
+def _refreshed(request: HttpRequest, form: dict[str, str], address: str) -> dict[str, Any]:
     token, asked = form.get("refresh_token", ""), form.get("scope", "")
     if is_by_assertion(form):
-        return refreshing.refresh(calling_client(request, form), token, asked)
+        return refreshing.refresh(calling_client(request, form), token, asked, address=address)
     return for_calling_client(
-        request, form, lambda proven: refreshing.refresh(proven.client, token, asked, proven.stamp)
+        request,
+        form,
+        lambda proven: refreshing.refresh(proven.client, token, asked, proven.stamp, address),
     )
 
 
-def _refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
+def _refusal(request: HttpRequest, form: dict[str, str], refused: Refused) -> HttpResponse:
     client = getattr(request, "calling_client", None)
     logger.warning(
         "Token request refused: %s: %s, client %.80r",
@@ -100,7 +118,26 @@ def _refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
         refused.description,
         client.client_id if client else "",
     )
-    return refused.response()
+    grant_type = form.get("grant_type", "")
+    why = _why(client, form) if client is not None and refused.error in _OF_GRANTS else None
+    return refused_calls.answer(_KINDS.get(grant_type, "token"), request, form, refused, why)
+
+
+_KINDS = {refreshing.GRANT_TYPE: "refresh", backend_services.GRANT_TYPE: "service-token"}
+_OF_GRANTS = ("invalid_grant", "invalid_scope", "unauthorized_client", "invalid_request")
+
+
+def _why(client: Application, form: dict[str, str]) -> Why | None:
+    """Why a client that has proven itself got nothing."""
+    match form.get("grant_type"):
+        case backend_services.GRANT_TYPE:
+            return of_service(client, form)
+        case refreshing.GRANT_TYPE:
+            return of_refresh(client, form)
+        case "authorization_code":
+            return of_code(client, form)
+        case _:
+            return None
 
 
 def _check_grant_type(grant_type: str) -> None:
