@@ -94,7 +94,8 @@ class TrustedIssuerForm(forms.ModelForm):  # type: ignore[type-arg]  # not subsc
             "scope": "Separated by spaces or lines, such as openid fhirUser patient/*.rs. Its tokens give "
             "what they say within this list and the scope catalogue. system/ lets it speak for services that "
             "need no person: leave it out unless you mean that.",
-            "patient_claim": "The id of a Patient here, alone or as Patient/id.",
+            "patient_claim": "The id of a Patient here, alone or as Patient/id. Where a token names no "
+            "person, its patient/ scopes give what this patient may do.",
             "user_claim": "Who it is, such as Practitioner/1. Only somebody with an account here that has "
             "this FHIR user gets anything, and no more than their own rights.",
             "scope_claim": "One text or a list, in SMART's words.",
