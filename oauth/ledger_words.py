@@ -12,37 +12,36 @@ ADMINISTRATION = "Administration of this service"
 SEVERAL = "several kinds of records at once"
 UNKNOWN = "records of a kind that does not exist"
 
-_DONE = {
-    "read": "Read",
-    "vread": "Read an earlier version of",
-    "search-type": "Searched for",
-    "search-system": "Searched for",
-    "history-instance": "Read the history of",
-    "history-type": "Read the history of",
-    "history-system": "Read the history of",
-    "create": "Added",
-    "update": "Changed",
-    "patch": "Changed",
-    "delete": "Deleted",
-    "$everything": "Read everything in the record",
-    "$validate": "Checked, without saving,",
-    "$export": "Asked for a copy of many records at once",
-    "export-file": "Downloaded from a copy of many records",
-    "batch": "Sent several requests at once",
-    "transaction": "Sent several requests at once",
-    "console-read": "Looked in the administration at",
+_VERBS = {
+    "read": ("Read", "read"),
+    "vread": ("Read an earlier version of", "read an earlier version of"),
+    "search-type": ("Searched for", "search for"),
+    "search-system": ("Searched for", "search for"),
+    "history-instance": ("Read the history of", "read the history of"),
+    "history-type": ("Read the history of", "read the history of"),
+    "history-system": ("Read the history of", "read the history of"),
+    "create": ("Added", "add"),
+    "update": ("Changed", "change"),
+    "patch": ("Changed", "change"),
+    "delete": ("Deleted", "delete"),
+    "$everything": ("Read everything in the record", "read everything in the record"),
+    "$validate": ("Checked, without saving,", "check, without saving,"),
+    "$export": ("Asked for a copy of many records", "ask for a copy of many records"),
+    "export-file": ("Downloaded a copy of many records", "download a copy of many records"),
+    "batch": ("Sent several requests at once", "send several requests at once"),
+    "transaction": ("Sent several requests at once", "send several requests at once"),
+    "console-read": ("Looked in the administration at", "look in the administration at"),
 }
-_WITHOUT_OBJECT = frozenset({"$everything", "$export", "batch", "transaction"})
-_REFUSED = {"refused": "Was refused: ", "failed": "Did not work: "}
+"""What was done, and what somebody wanted to do."""
+_WITHOUT_OBJECT = frozenset({"$everything", "$export", "export-file", "batch", "transaction"})
+_WRITING = frozenset({"create", "update", "patch", "delete"})
 
 
 def done(kind: str, resource_type: str, outcome: str) -> str:
     """What somebody did or wanted to do, as in "Searched for prescriptions"."""
-    verb = _DONE.get(kind, "Used")
-    words = verb if kind in _WITHOUT_OBJECT else f"{verb} {kind_of_record(resource_type)}"
-    if outcome not in _REFUSED:
-        return words
-    return _REFUSED[outcome] + words[0].lower() + words[1:]
+    past, infinitive = _VERBS.get(kind, ("Used", "use"))
+    verb = past if outcome == "allowed" else f"Wanted to {infinitive}"
+    return verb if kind in _WITHOUT_OBJECT else f"{verb} {kind_of_record(resource_type)}"
 
 
 def kind_of_record(resource_type: str) -> str:
@@ -53,14 +52,21 @@ def kind_of_record(resource_type: str) -> str:
 
 
 def addresses(what: str) -> list[str]:
-    """The relative references of an event's `what`, without versions, each once: "Observation/3"."""
-    return list(dict.fromkeys("/".join(each.split("/")[:2]) for each in what.split() if "/" in each))
+    """The relative references of an event's `what`, without versions, each once: "Observation/3". What is
+    named without a version was asked for, and is not known to be there: it is left out.
+    """
+    parts = (each.split("/") for each in what.split())
+    return list(dict.fromkeys(f"{part[0]}/{part[1]}" for part in parts if part[2:3] == ["_history"]))
 
 
-def given(found: Sequence[str]) -> str:
-    """How much was given, by kind, for the relative references of an event; empty for none."""
+def given(kind: str, found: Sequence[str]) -> str:
+    """How much an interaction of this kind gave, for the relative references of its event; empty for none,
+    and where records were written.
+    """
+    if kind in _WRITING:
+        return ""
     kinds = Counter(each.partition("/")[0] for each in found)
-    return "; ".join(f"{kind_of_record(kind)}: {number:,}" for kind, number in kinds.most_common())
+    return "; ".join(f"{kind_of_record(name)}: {number:,}" for name, number in kinds.most_common())
 
 
 def times(number: int) -> str:

@@ -172,7 +172,7 @@ def _lines(ledger: Ledger, events: list[Event]) -> list[Line]:
                 moment(event.time),
                 event.outcome,
                 words.done(event.kind, event.type, event.outcome),
-                words.given(found) if event.outcome == "allowed" else "",
+                words.given(event.kind, found),
                 shown,
                 len(found) - len(shown) if shown else 0,
                 named.app(event),
@@ -202,7 +202,7 @@ def _rows(ledger: Ledger, wish: Wish) -> Iterator[str]:
                 named.app(event),
                 named.person(event),
                 words.done(event.kind, event.type, event.outcome),
-                words.given(words.addresses(event.what)) if event.outcome == "allowed" else "",
+                words.given(event.kind, words.addresses(event.what)),
                 words.OUTCOMES.get(event.outcome, ""),
             )
             yield writer.writerow([_harmless(cell) for cell in row])

@@ -238,7 +238,7 @@ def test_the_lab_viewer(demo_site: DemoSite, visitors: Visitors, axe: Checker) -
     patient = signed_in(visitors, "miguel.santoro")
     page = patient.page
     page.get_by_role("link", name="Open Lab Viewer").click()
-    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("button", name="Open").click()
     patient.allow()
     expect(page.locator(".test").first).to_be_visible()
     axe.check(page, "Lab Viewer")

@@ -81,7 +81,7 @@ def test_a_patient_takes_back_what_they_allowed_and_the_app_is_refused(
     patient.page.goto(f"{demo_site.url}/launch/")
     patient.sign_in(demo_site.user("patient"))
     patient.page.get_by_role("link", name="Open Lab Viewer").click()
-    patient.page.get_by_role("button", name="Launch").click()
+    patient.page.get_by_role("button", name="Open").click()
     patient.allow()
     patient.sees("Hemoglobin A1c")
     app = patient.page.url

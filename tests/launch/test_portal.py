@@ -63,7 +63,7 @@ def test_what_apps_say_about_themselves_is_escaped(client: Client, clinician: Us
 def test_staff_without_a_fhir_user_read_why_there_is_nothing(client: Client, staff: User, app: Any) -> None:
     client.force_login(staff)
     page = body(client)
-    assert "There is nothing for you to launch" in page
+    assert "There is nothing for you to open" in page
     assert "Lab Viewer" not in page
 
 

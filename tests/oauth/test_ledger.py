@@ -117,8 +117,8 @@ def test_kinds_refusals_and_failures_are_told_in_plain_words(amy: User) -> None:
     assert "Conditions and diagnoses: once" in page
     each = shown(amy, EACH)
     assert "Searched for prescriptions" in each
-    assert "Was refused: read conditions and diagnoses" in each
-    assert "Did not work: added lab results" in each
+    assert "Wanted to read conditions and diagnoses refused" in each
+    assert "Wanted to add lab results, vital signs and other observations did not work" in each
 
 
 def test_what_was_given_is_named_where_the_reader_may_see_it_and_is_never_somebody_elses(amy: User) -> None:
@@ -328,7 +328,7 @@ def test_what_apps_make_up_is_not_repeated(amy: User) -> None:
         assert "alert(1)" not in page
         assert "<b>" not in page
         assert "<i>" not in page
-    assert "Was refused: read records of a kind that does not exist" in shown(amy, EACH)
+    assert "Wanted to read records of a kind that does not exist" in shown(amy, EACH)
 
 
 @pytest.mark.parametrize("address", [EACH, FILE])
