@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from oauth import client_status, initial_access_tokens
+from oauth.attempts import new_attempt, step
 from oauth.backend_services import GRANT_TYPE, is_without_person
 from oauth.catalogue import offered_to_new_clients
 from oauth.client_authentication import token_checksum
@@ -69,9 +70,9 @@ class Registered:
     secret: str = ""
 
 
-def register(metadata: Mapping[str, Any], holder: InitialAccessToken | None) -> Registered:
-    """Save a new draft; `holder` is the initial access token that it is counted on. Raises BadMetadata and
-    TokenSpent.
+def register(metadata: Mapping[str, Any], holder: InitialAccessToken | None, address: str = "") -> Registered:
+    """Save a new draft; `holder` is the initial access token that it is counted on, `address` where the
+    request came from. Raises BadMetadata and TokenSpent.
 
     https://www.rfc-editor.org/rfc/rfc7591#section-3
     """
@@ -88,6 +89,8 @@ def register(metadata: Mapping[str, Any], holder: InitialAccessToken | None) -> 
             application=application, digest=token_checksum(token), initial_access_token=holder
         )
         secret = _first_secret(application)
+        how = f"by the initial access token {holder}" if holder else "without an initial access token"
+        _record(application, 201, f"The app registered itself {how}.", address)
     return Registered(application, token, secret)
 
 
@@ -104,7 +107,7 @@ def find(client_id: str, token: str) -> Application | None:
     return application
 
 
-def update(known: Application, metadata: Mapping[str, Any], token: str) -> Registered:
+def update(known: Application, metadata: Mapping[str, Any], token: str, address: str = "") -> Registered:
     """Replace the whole of what the app said, and make a live client that is changed by it a draft, which
     ends its tokens. Raises BadMetadata and NotAllowed.
 
@@ -120,6 +123,7 @@ def update(known: Application, metadata: Mapping[str, Any], token: str) -> Regis
         before, had_secrets = told(application), application.has_secrets
         _write(application, metadata)
         if told(application) == before:
+            _record(known, 200, "The app sent the registration that it has: nothing was changed.", address)
             return Registered(known, token)
         application.status = Application.Status.DRAFT
         client_status.save(application)
@@ -127,10 +131,14 @@ def update(known: Application, metadata: Mapping[str, Any], token: str) -> Regis
         if not application.has_secrets:
             application.secrets.in_force().update(ends=timezone.now())
         secret = "" if had_secrets else _first_secret(application)
+        changed = sorted(name for name, value in told(application).items() if before.get(name) != value)
+        changed += sorted(before.keys() - told(application).keys())
+        cause = f"The app replaced its registration ({', '.join(changed)}) and is a draft again."
+        _record(application, 200, cause, address)
     return Registered(application, token, secret)
 
 
-def retire(known: Application) -> None:
+def retire(known: Application, address: str = "") -> None:
     """End a client for good, as its app wishes: its tokens, its codes, and its registration access token.
 
     https://www.rfc-editor.org/rfc/rfc7592#section-2.3
@@ -139,6 +147,7 @@ def retire(known: Application) -> None:
         application = Application.objects.select_for_update().get(pk=known.pk)
         application.status = Application.Status.RETIRED
         client_status.save(application)
+        _record(application, 204, "The app ended its registration for good.", address)
 
 
 def replace_token(registration: ClientRegistration) -> str:
@@ -263,6 +272,18 @@ def _update_faults(application: Application, metadata: Mapping[str, Any]) -> Ite
     secret = metadata.get("client_secret")
     if secret is not None and not (isinstance(secret, str) and verify(application, secret)):
         yield "client_secret: is chosen by this server; send the one that you have, or none."
+
+
+def _record(application: Application, status: int, cause: str, address: str) -> None:
+    step(
+        "registration",
+        new_attempt(),
+        status=status,
+        client=application.client_id,
+        address=address,
+        name=application.name,
+        cause=cause,
+    )
 
 
 def _first_secret(application: Application) -> str:

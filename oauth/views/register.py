@@ -17,9 +17,12 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, Unread
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
+from audit.origin import client_address
 from fhir.jsontext import JsonTextError, parse
-from oauth import initial_access_tokens, registering
+from oauth import initial_access_tokens, refused_calls, registering
 from oauth.calling_client import Refused
+from oauth.causes.registrations import of_initial_token, of_registration_token
+from oauth.causes.why import Why
 from oauth.client_metadata import BadMetadata
 from oauth.models import Application, InitialAccessToken
 from oauth.registering import NotAllowed, Registered, TokenSpent
@@ -50,7 +53,9 @@ def _endpoint(*methods: str) -> Callable[[View], View]:
                 response = view(request, *args, **kwargs)
             except Refused as refused:
                 logger.warning("Registration refused: %s: %s", refused.error, refused.description)
-                response = refused.response()
+                known = {"client_id": kwargs["client_id"]} if "client_id" in kwargs else {}
+                why = _why(request, known.get("client_id"), refused)
+                response = refused_calls.answer("registration", request, known, refused, why)
             if response.status_code == 405:
                 response["Allow"] = ", ".join(methods)
             response["Cache-Control"] = "no-store"
@@ -60,6 +65,14 @@ def _endpoint(*methods: str) -> Callable[[View], View]:
         return answer
 
     return decorate
+
+
+def _why(request: HttpRequest, client_id: str | None, refused: Refused) -> Why:
+    """The exact cause; faults of metadata and the like are told to the app in full."""
+    if refused.error != "invalid_token":
+        return Why("check_registration", refused.description)
+    token = _bearer(request)
+    return of_initial_token(token) if client_id is None else of_registration_token(client_id, token)
 
 
 @_endpoint("POST")
@@ -72,7 +85,7 @@ def register(request: HttpRequest) -> HttpResponse:
         _count(request, BY_TOKEN, f"initial access token {holder.pk}")
     metadata = _read(request)
     try:
-        made = registering.register(metadata, holder)
+        made = registering.register(metadata, holder, client_address(request.META))
     except BadMetadata as bad:
         raise _refusal(bad) from bad
     except TokenSpent as spent:
@@ -98,7 +111,7 @@ def configure(request: HttpRequest, client_id: str) -> HttpResponse:
     _count(request, CHANGES, f"client {application.pk}")
     if request.method == "PUT":
         return _update(request, application, token)
-    registering.retire(application)
+    registering.retire(application, client_address(request.META))
     logger.info("Client %s retired itself", application)
     return HttpResponse(status=204)
 
@@ -106,7 +119,7 @@ def configure(request: HttpRequest, client_id: str) -> HttpResponse:
 def _update(request: HttpRequest, application: Application, token: str) -> HttpResponse:
     metadata = _read(request)
     try:
-        made = registering.update(application, metadata, token)
+        made = registering.update(application, metadata, token, client_address(request.META))
     except BadMetadata as bad:
         raise _refusal(bad) from bad
     except NotAllowed as error:
