@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Proxy, User
+from audit.attempts import new_attempt
 from launch.models import LaunchContext
 from launch.rights import rights_of
 
@@ -36,9 +37,11 @@ def make_launch(
     """A launch of this client for this person, to be claimed within LAUNCH_SECONDS.
 
     `made_by` is the external EHR that asks for it; without one, the person does, by the portal or a picker.
-    `context` takes the fields of LaunchContext: patient, encounter, fhir_context, intent and so on.
+    `context` takes the fields of LaunchContext: patient, encounter, fhir_context, intent and so on. With it
+    begins an attempt, unless one of an `attempt` that is under way is told.
     """
     expires = timezone.now() + timedelta(seconds=settings.LAUNCH_SECONDS)
+    context.setdefault("attempt", new_attempt())
     return LaunchContext.objects.create(
         application_id=application.pk,
         user=user,
@@ -116,9 +119,15 @@ def patients_to_choose_from(user: User) -> list[str] | None:
 
 
 def picked(
-    launch: LaunchContext | None, application: Model, user: User, request_id: str, patient: str
+    launch: LaunchContext | None,
+    application: Model,
+    user: User,
+    request_id: str,
+    patient: str,
+    attempt: str = "",
 ) -> LaunchContext:
-    """Write a picked patient into the request's launch context; a standalone launch gets its row here.
+    """Write a picked patient into the request's launch context; a standalone launch gets its row here, under
+    the reference code of the request's attempt.
 
     From here on a standalone launch is the same as one from the portal. Of two picks at the same moment the
     first one stands. Raises PermissionError if the person has no right to the patient.
@@ -127,7 +136,8 @@ def picked(
         raise PermissionError("This person may not see this patient.")
     if launch is None:
         now = timezone.now()
-        return make_launch(application, user, claimed_by=request_id, claimed_at=now, patient=patient)
+        claimed = {"claimed_by": request_id, "claimed_at": now, "attempt": attempt}
+        return make_launch(application, user, patient=patient, **claimed)
     LaunchContext.objects.filter(pk=launch.pk, patient="").update(patient=patient)
     launch.refresh_from_db(fields=["patient"])
     return launch

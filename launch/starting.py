@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from oauth2_provider.models import get_application_model
 
 from accounts.models import User
+from launch.attempts import Wanted, tell_launch
 from launch.context import make_launch, needs_patient
 from launch.models import LaunchContext
 from launch.style import style_url
@@ -38,13 +40,17 @@ def works_without_patient(application: Any) -> bool:
     return is_for_people or not wants_patient(application)
 
 
-def start_launch(application: Any, user: User, patient: str = "", **context: Any) -> LaunchContext:
-    """Keep a new context for this app and this person, with our style and our tenant.
+@transaction.atomic
+def start_launch(
+    application: Any, user: User, patient: str = "", address: str = "", **context: Any
+) -> LaunchContext:
+    """Keep a new context for this app and this person, with our style and our tenant, and tell the audit
+    trail of it. `address` is where the person's browser is.
 
     The caller has made sure that the person may see this patient, and that an `encounter` and what is in
     `fhir_context` is this patient's. The app fills the window, so that it has to show whom it is about.
     """
-    return make_launch(
+    launch = make_launch(
         application,
         user,
         patient=patient,
@@ -53,6 +59,8 @@ def start_launch(application: Any, user: User, patient: str = "", **context: Any
         tenant=settings.LAUNCH_TENANT,
         **context,
     )
+    tell_launch(launch, Wanted(address, user, application.client_id, patient))
+    return launch
 
 
 def launch_address(context: LaunchContext) -> str:

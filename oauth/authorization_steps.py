@@ -1,21 +1,26 @@
 """What comes next in an authorization: sign-in, a right to anything at all, a patient, consent, the code.
 
-Decides and changes nothing but the stored request; the views do what was decided.
+Decides and changes nothing but the stored request, and tells the audit trail of that; the views do what was
+decided.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
 from launch.context import may_see_patient, needs_encounter, needs_patient, patients_to_choose_from, picked
 from launch.patients import encounters_of
 from oauth import consenting
+from oauth import later_refusals as later
 from oauth.authorize_rules import Refusal
+from oauth.causes.clients import moment
 from oauth.models import AuthorizationRequest, Consent
+from oauth.request_steps import step_of
 from oauth.scopes import Scope
-from oauth.sign_in_time import must_sign_in_anew
+from oauth.sign_in_time import auth_time, must_sign_in_anew, proofs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +49,22 @@ class AskConsent:
 
 @dataclass(frozen=True, slots=True)
 class GiveCode:
-    """Nothing is left to ask: this consent answers it, and grants so much."""
+    """Nothing is left to ask: this consent answers it, and grants so much. `how` it came about: remembered,
+    or approved in advance.
+    """
 
     consent: Consent
     granted: tuple[Scope, ...]
+    how: str
 
 
 Step: TypeAlias = SignIn | PickPatient | PickEncounter | AskConsent | GiveCode | Refusal
 # What `prompt=none` answers instead of showing a page: https://openid.net/specs/openid-connect-core-1_0.html#AuthError
-_INSTEAD: dict[type, tuple[str, str]] = {
-    SignIn: ("login_required", "Somebody must sign in."),
-    PickPatient: ("interaction_required", "The person must choose a patient."),
-    PickEncounter: ("interaction_required", "The person must choose an encounter."),
-    AskConsent: ("consent_required", "The person must be asked."),
+_INSTEAD: dict[type, tuple[str, str, str]] = {
+    SignIn: ("login_required", "Somebody must sign in.", "sign-in"),
+    PickPatient: ("interaction_required", "The person must choose a patient.", "context"),
+    PickEncounter: ("interaction_required", "The person must choose an encounter.", "context"),
+    AskConsent: ("consent_required", "The person must be asked.", "consent"),
 }
 
 
@@ -65,8 +73,28 @@ def next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
     step = _next_step(request, stored)
     if "none" not in stored.prompt or type(step) not in _INSTEAD:
         return step
-    error, description = _INSTEAD[type(step)]
-    return Refusal("prompt_none", error, description, "no page to show", type(step).__name__)
+    error, description, at = _INSTEAD[type(step)]
+    cause = f"prompt=none allows no page, but {_why_shown(request, stored, step)}."
+    return Refusal("prompt_none", error, description, "no page to show", type(step).__name__, cause, at)
+
+
+def _why_shown(request: HttpRequest, stored: AuthorizationRequest, step: Step) -> str:
+    """What would have been shown, in words for staff."""
+    match step:
+        case SignIn(again=True):
+            proven = moment(auth_time(request, cast(User, request.user)))
+            wanted = stored.one("max_age")
+            return f"max_age is {wanted} seconds, and the person last proved who they are on {proven}"
+        case SignIn():
+            return "nobody is signed in in this browser"
+        case PickPatient():
+            return "the person would have to choose a patient"
+        case PickEncounter():
+            return "the person would have to choose an encounter"
+        case AskConsent(before=None):
+            return "no consent of this person to this client is in force"
+        case _:
+            return "the consent in force does not answer for everything that is asked"
 
 
 def _next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
@@ -75,74 +103,98 @@ def _next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
         return SignIn(again=False)
     if must_sign_in_anew(request, user, stored):
         return SignIn(again=True)
-    if stored.user is None:
+    is_new = stored.user is None
+    if is_new:
         stored.user = user
-        stored.save(update_fields=["user"])
+    refusal = _refuse_person(stored, user)
+    if is_new:
+        _note_person(request, stored, refusal is None)
     return (
-        _refuse_person(stored, user)
-        or _patient_step(stored, user)
-        or _encounter_step(stored, user)
+        refusal
+        or _patient_step(request, stored, user, is_new)
+        or _encounter_step(request, stored, user)
         or _consent_step(request, stored, user)
     )
+
+
+@transaction.atomic
+def _note_person(request: HttpRequest, stored: AuthorizationRequest, is_right: bool) -> None:
+    """The request is this person's from now on. Of two tabs at once, one tells it."""
+    waiting = AuthorizationRequest.objects.filter(pk=stored.pk, user__isnull=True)
+    user = cast(User, request.user)
+    if waiting.update(user=user) and is_right:
+        proven = auth_time(request, user).isoformat(timespec="seconds")
+        step_of(request, stored, "sign-in", auth_time=proven, how=", ".join(proofs(request, user)))
 
 
 def _refuse_person(stored: AuthorizationRequest, user: User) -> Refusal | None:
     """A launch is for one person only, and somebody without a FHIR identity can launch nothing."""
     launch = stored.launch_context
     if launch is not None and launch.user_id != user.pk:
-        description = "The launch value is not valid. Launch the app anew."
-        return Refusal(
-            "launch_person", "invalid_request", description, "the launch's person", "another person"
-        )
+        return later.launch_of_other(launch.user, user)
     if not user.fhir_user:
-        description = "This account belongs to nobody in the health record."
-        return Refusal("fhir_identity", "access_denied", description, "a person with a fhir_user", "none")
+        return later.nobody(user)
     return None
 
 
-def _patient_step(stored: AuthorizationRequest, user: User) -> Step | None:
+def _patient_step(
+    request: HttpRequest, stored: AuthorizationRequest, user: User, is_new: bool
+) -> Step | None:
     launch = stored.launch_context
     if launch is not None and launch.patient:
-        if may_see_patient(user, launch.patient):
-            return None
-        return Refusal("patient_right", "access_denied", "You may not see this patient.", "a right", "none")
+        if not may_see_patient(user, launch.patient):
+            return later.no_right(user, launch.patient)
+        if is_new:
+            step_of(request, stored, "context", how="from the launch", encounter=launch.encounter)
+        return None
     if not needs_patient(stored.scope.split()):
         return None
     choice = patients_to_choose_from(user)
     if choice is None or len(choice) > 1:
         return PickPatient()
     if not choice:
-        return _without_any_patient(stored)
-    stored.launch_context = picked(launch, stored.application, user, stored.pk, choice[0])
-    stored.save(update_fields=["launch_context"])
+        return _without_any_patient(request, stored, user)
+    with transaction.atomic():
+        stored.launch_context = picked(launch, stored.application, user, stored.pk, choice[0], stored.attempt)
+        stored.save(update_fields=["launch_context"])
+        step_of(request, stored, "context", how="the only patient there is for this person")
     return None
 
 
-def _without_any_patient(stored: AuthorizationRequest) -> Step | None:
+def _without_any_patient(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step | None:
     """A mere wish for an encounter is dropped; whatever else needs a patient cannot be had."""
-    drop_encounter_scope(stored)
-    if stored.scope and not needs_patient(stored.scope.split()):
+    rest = _without_encounter(stored)
+    if rest and not needs_patient(rest):
+        drop_encounter_scope(request, stored, "there is no patient for this person")
         return None
-    return Refusal("patient_right", "access_denied", "There is no patient for you.", "a patient", "none")
+    return later.no_patient(user)
 
 
-def _encounter_step(stored: AuthorizationRequest, user: User) -> Step | None:
+def _encounter_step(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step | None:
     """A scope that wants an encounter is dropped where there is none to tell."""
     launch = stored.launch_context
     if (launch is not None and launch.encounter) or not needs_encounter(stored.scope.split()):
         return None
     if launch is not None and launch.patient and encounters_of(user, launch.patient):
         return PickEncounter()
-    drop_encounter_scope(stored)
-    if stored.scope:
-        return None
-    return Refusal("encounter", "access_denied", "There is no encounter.", "an encounter", "none")
+    if not _without_encounter(stored):
+        return later.no_encounter()
+    drop_encounter_scope(request, stored, "there is no encounter to choose")
+    return None
 
 
-def drop_encounter_scope(stored: AuthorizationRequest) -> None:
+def drop_encounter_scope(request: HttpRequest, stored: AuthorizationRequest, why: str) -> None:
     """Go on without an encounter: what is not told is not granted either."""
-    stored.scope = " ".join(scope for scope in stored.scope.split() if not needs_encounter([scope]))
+    _go_on_with(request, stored, _without_encounter(stored), why)
+
+
+@transaction.atomic
+def _go_on_with(request: HttpRequest, stored: AuthorizationRequest, scopes: list[str], why: str) -> None:
+    dropped = " ".join(scope for scope in stored.scope.split() if scope not in scopes)
+    stored.scope = " ".join(scopes)
     stored.save(update_fields=["scope"])
+    if dropped:
+        step_of(request, stored, "context", how=why, dropped=dropped)
 
 
 def works_without_patient(stored: AuthorizationRequest) -> bool:
@@ -155,10 +207,13 @@ def works_without_patient(stored: AuthorizationRequest) -> bool:
     return bool(_without_context(scopes)) and not any(scope.startswith("patient/") for scope in scopes)
 
 
-def drop_patient_scopes(stored: AuthorizationRequest) -> None:
+def drop_patient_scopes(request: HttpRequest, stored: AuthorizationRequest) -> None:
     """Go on without a patient, and so without an encounter."""
-    stored.scope = " ".join(_without_context(stored.scope.split()))
-    stored.save(update_fields=["scope"])
+    _go_on_with(request, stored, _without_context(stored.scope.split()), "the person chose no patient")
+
+
+def _without_encounter(stored: AuthorizationRequest) -> list[str]:
+    return [scope for scope in stored.scope.split() if not needs_encounter([scope])]
 
 
 def _without_context(scopes: list[str]) -> list[str]:
@@ -167,5 +222,8 @@ def _without_context(scopes: list[str]) -> list[str]:
 
 def _consent_step(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step:
     before = consenting.latest(request, stored, user)
-    known = consenting.remembered(stored, before) or consenting.approved_in_advance(request, stored, user)
-    return AskConsent(before) if known is None else GiveCode(*known)
+    if known := consenting.remembered(stored, before):
+        return GiveCode(*known, "remembered")
+    if known := consenting.approved_in_advance(request, stored, user):
+        return GiveCode(*known, "approved in advance")
+    return AskConsent(before)

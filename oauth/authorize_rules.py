@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from oauth.causes.masking import masked
 from oauth.scopes import Scope, parse_scopes, to_text
 
 MAX_LENGTH = 16_384
@@ -58,7 +59,8 @@ class Asked:
 class Refusal:
     """Why a request is refused: `error` and `description` for the app, the rest for staff.
 
-    `expected` and `received` never hold a credential.
+    `expected`, `received` and `cause`, the exact sentence, never hold a credential. `step` is the step of the
+    attempt that ends here.
     """
 
     rule: str
@@ -66,6 +68,8 @@ class Refusal:
     description: str
     expected: str
     received: str
+    cause: str = ""
+    step: str = "request"
 
     @property
     def for_person(self) -> bool:
@@ -170,7 +174,7 @@ def check_pkce_s256(asked: Asked) -> Refusal | None:
     if not challenge:
         return Refusal(rule, "invalid_request", "code_challenge is missing.", "a code_challenge", "none")
     if method != "S256":
-        seen = _seen(asked, "code_challenge_method")
+        seen = _seen(asked, "code_challenge_method") if len(method) <= 16 else f"{len(method)} characters"
         return Refusal(rule, "invalid_request", "code_challenge_method must be S256.", "S256", seen)
     if not _S256_CHALLENGE.match(challenge):
         return Refusal(
@@ -284,4 +288,4 @@ def _seen(asked: Asked, name: str) -> str:
     values = asked.parameters.get(name, ())
     if len(values) > 1:
         return f"{len(values)} values"
-    return repr(values[0])[:200] if values and values[0] else "nothing"
+    return repr(masked(values[0]))[:200] if values and values[0] else "nothing"

@@ -4,11 +4,14 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#launch-app-ehr-laun
 """
 
 import re
+from dataclasses import replace
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
+from launch.attempts import Wanted, tell_launch, why_no_app, why_no_right
 from launch.context import make_launch
 from launch.models import LaunchContext
 from launch.patients import has_encounter, patient_summary
@@ -53,23 +56,41 @@ def calling_ehr(authorization: str) -> Application:
     return client
 
 
-def make(ehr: Application, asked: Asked) -> LaunchContext:
-    """The launch that this EHR asked for, waiting for its app. Raises BadMember.
+class NotLaunched(BadMember):
+    """A launch that is refused; what is asked is readable. `rule`, `cause` and `wanted` are for staff."""
+
+    def __init__(self, words: str, rule: str, cause: str, wanted: Wanted) -> None:
+        super().__init__(words)
+        self.rule, self.cause, self.wanted = rule, cause, wanted
+
+
+@transaction.atomic
+def make(ehr: Application, asked: Asked, address: str) -> LaunchContext:
+    """The launch that this EHR, calling from this address, asked for: waiting for its app, and told to the
+    audit trail. Raises NotLaunched.
 
     What is not there and what is out of reach are refused in the same words, so that nobody can find out by
     asking which apps, people and patients there are.
     """
     application = launchable_apps().filter(client_id=asked.client_id, may_be_launched_by=ehr).first()
+    wanted = Wanted(address, ehr=ehr.client_id)
     if application is None:
-        raise BadMember("client_id: is not an app that you may launch.")
+        words = "client_id: is not an app that you may launch."
+        raise NotLaunched(words, "may_launch", *_why_not_app(ehr, asked.client_id, wanted))
+    wanted = replace(wanted, client_id=application.client_id)
     user = named_user(asked.user)
     if user is None:
-        raise BadMember("user: is not one person for whom an app could be opened.")
+        words = "user: is not one person for whom an app could be opened."
+        raise NotLaunched(words, "user", _why_nobody(asked.user), wanted)
+    wanted = replace(wanted, user=user, patient=asked.patient)
     if asked.patient and patient_summary(user, asked.patient) is None:
-        raise BadMember("patient: is not a patient whom this person may see.")
+        words = "patient: is not a patient whom this person may see."
+        raise NotLaunched(words, "patient_right", why_no_right(user, asked.patient), wanted)
     if asked.encounter and not has_encounter(user, asked.patient, asked.encounter):
-        raise BadMember("encounter: is not one of this patient's.")
-    return make_launch(
+        words = "encounter: is not one of this patient's."
+        cause = f"The encounter that was sent is none of Patient/{asked.patient}."
+        raise NotLaunched(words, "encounter", cause, wanted)
+    launch = make_launch(
         application,
         user,
         made_by=ehr,
@@ -81,18 +102,43 @@ def make(ehr: Application, asked: Asked) -> LaunchContext:
         smart_style_url=asked.smart_style_url,
         tenant=asked.tenant,
     )
+    tell_launch(launch, wanted)
+    return launch
+
+
+def _why_not_app(ehr: Application, client_id: str, wanted: Wanted) -> tuple[str, Wanted]:
+    """Why the EHR may not launch this client, and what was wanted as far as it is known."""
+    application = Application.objects.filter(client_id=client_id).first()
+    if why := why_no_app(application):
+        return why, replace(wanted, client_id=application.client_id if application else "")
+    cause = f"{ehr.client_id} may not launch {client_id}: staff have not named it in its registration."
+    return cause, replace(wanted, client_id=client_id)
+
+
+def _why_nobody(name: str) -> str:
+    """Why no person is meant. The name itself stands nowhere: it could be anything."""
+    found = list(User.objects.filter(_meant(name))[:2])
+    if not found:
+        return "No account has the user name, sub or FHIR user that was sent."
+    if len(found) > 1:
+        return "More than one account has the user name, sub or FHIR user that was sent."
+    return f"The account {found[0].uid} is " + (
+        "deactivated." if not found[0].is_active else "nobody in the health record."
+    )
 
 
 def named_user(name: str) -> User | None:
     """The active person with a FHIR identity who is meant by a FHIR user (Practitioner/123, or its URL here),
     a `sub` or a user name; None if it is nobody, or more than one.
     """
-    if "/" in name:
-        meant = Q(fhir_user=name.removeprefix(f"{settings.FHIR_BASE}/"))
-    else:
-        meant = Q(username=name) | (Q(uid=name) if _UUID.match(name) else Q())
-    found = list(User.objects.filter(meant, is_active=True).exclude(fhir_user="")[:2])
+    found = list(User.objects.filter(_meant(name), is_active=True).exclude(fhir_user="")[:2])
     return found[0] if len(found) == 1 else None
+
+
+def _meant(name: str) -> Q:
+    if "/" in name:
+        return Q(fhir_user=name.removeprefix(f"{settings.FHIR_BASE}/"))
+    return Q(username=name) | (Q(uid=name) if _UUID.match(name) else Q())
 
 
 def _holds_the_scope(row: AccessToken) -> bool:

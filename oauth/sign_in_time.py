@@ -23,6 +23,17 @@ def auth_time(request: HttpRequest, user: User) -> datetime:
     return user.last_login or timezone.now()
 
 
+def proofs(request: HttpRequest, user: User) -> list[str]:
+    """What this session's person has proven who they are by, oldest first: password, mfa (totp) and so on."""
+    records = get_authentication_records(request, user)
+    said = (
+        record["method"] + (f" ({more})" if (more := record.get("type") or record.get("provider")) else "")
+        for record in records
+        if "method" in record
+    )
+    return list(dict.fromkeys(said))
+
+
 def must_sign_in_anew(request: HttpRequest, user: User, stored: AuthorizationRequest) -> bool:
     """Whether `prompt=login` or `max_age` asks for a proof that this session does not have yet.
 

@@ -17,13 +17,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts.models import User
 from launch.context import claim
 from launch.models import LaunchContext
+from oauth import later_refusals as later
 from oauth.authorize_rules import Refusal
 from oauth.models import Application, AuthorizationRequest
 
 _BINDING = "authorization_binding"
-_GUESS = "an open request of this browser"
 
 
 class LaunchTakenError(Exception):
@@ -33,9 +34,9 @@ class LaunchTakenError(Exception):
 class RefusedError(Exception):
     """The stored request cannot be gone on with, for a reason that only the person can be told."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, stored: AuthorizationRequest | None) -> None:
         super().__init__(refusal.rule)
-        self.refusal = refusal
+        self.refusal, self.stored = refusal, stored
 
 
 def store(
@@ -44,8 +45,12 @@ def store(
     client: Application,
     scope: str,
     launch: LaunchContext | None,
+    attempt: str = "",
 ) -> AuthorizationRequest:
-    """Keep a request that passed every rule, and claim its launch. Raises LaunchTakenError."""
+    """Keep a request that passed every rule, under the reference code of its attempt, and claim its launch.
+
+    Raises LaunchTakenError.
+    """
     with transaction.atomic():
         stored = AuthorizationRequest.objects.create(
             session_digest=_digest(_binding(session)),
@@ -53,6 +58,7 @@ def store(
             parameters=dict(parameters),
             scope=scope,
             launch_context=launch,
+            attempt=attempt,
             expires=timezone.now() + timedelta(seconds=settings.AUTHORIZATION_REQUEST_SECONDS),
         )
         if launch is not None and not claim(launch, client.pk, stored.pk):
@@ -72,24 +78,32 @@ def bind(sender: Any, request: HttpRequest, **kwargs: Any) -> None:
 def load(request: HttpRequest, request_id: str) -> AuthorizationRequest:
     """The open request of this id, if it is this browser's and, once somebody signed in, this person's.
 
-    Raises RefusedError otherwise.
+    Raises RefusedError otherwise, with the row if there is one.
     """
     stored = (
         AuthorizationRequest.objects.select_related("application", "user", "launch_context")
         .filter(pk=request_id if request_id.isprintable() else "")
         .first()
     )
-    binding = request.session.get(_BINDING, "")
-    if stored is None or not binding or not constant_time_compare(stored.session_digest, _digest(binding)):
-        raise RefusedError(_refusal("check_binding", _GUESS, "an unknown id, or one of another browser"))
-    if stored.finished is not None or stored.expires <= timezone.now():
-        received = "a finished request" if stored.finished else "an expired request"
-        raise RefusedError(_refusal("check_open", _GUESS, received))
-    if not stored.application.is_live:
-        raise RefusedError(_refusal("check_client", "a live client", "a client that is not live any more"))
-    if stored.user is not None and request.user.is_authenticated and stored.user != request.user:
-        raise RefusedError(_refusal("check_person", "the person who began", "another person"))
+    refusal = _refusal_of(request, stored)
+    if refusal is not None or stored is None:
+        raise RefusedError(refusal or later.unknown(), stored)
     return stored
+
+
+def _refusal_of(request: HttpRequest, stored: AuthorizationRequest | None) -> Refusal | None:
+    if stored is None:
+        return later.unknown()
+    binding = request.session.get(_BINDING, "")
+    if not binding or not constant_time_compare(stored.session_digest, _digest(binding)):
+        return later.other_browser(bool(binding))
+    if stored.finished is not None or stored.expires <= timezone.now():
+        return later.over(stored.finished, stored.expires)
+    if not stored.application.is_live:
+        return later.not_live(stored.application)
+    if stored.user is not None and isinstance(request.user, User) and stored.user != request.user:
+        return later.other_person(stored.user, request.user)
+    return None
 
 
 def hold_open(stored: AuthorizationRequest) -> bool:
@@ -121,7 +135,3 @@ def _binding(session: SessionBase) -> str:
 
 def _digest(binding: str) -> str:
     return hashlib.sha256(binding.encode()).hexdigest()
-
-
-def _refusal(rule: str, expected: str, received: str) -> Refusal:
-    return Refusal(rule, "invalid_request", "", expected, received)

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -12,6 +12,7 @@ from fhir import outcome
 from launch.patients import PatientPage, find_patients, reachable_patients
 from launch.starting import launchable_apps, works_without_patient
 from launch.views.person import for_people_with_records, person
+from launch.views.refused import no_such_app
 
 LONGEST_SEARCH = 100
 """Characters; longer than any name."""
@@ -25,7 +26,9 @@ def choose_patient(request: HttpRequest, app: int) -> HttpResponse:
     Parameters: `q`, words of a name, a date of birth or an identifier; `page`, where the list goes on.
     """
     user = person(request)
-    application = get_object_or_404(launchable_apps(), pk=app)
+    application = launchable_apps().filter(pk=app).first()
+    if application is None:
+        return no_such_app(request, app)
     words = request.GET.get("q", "").strip()
     if len(words) > LONGEST_SEARCH:
         raise BadRequest("The search is too long.")

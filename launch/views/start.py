@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from audit.origin import client_address
+from launch.attempts import Wanted, why_no_right
 from launch.form_action import form_action_sources
 from launch.further_context import BadWish, further_context
 from launch.patients import encounters_of, has_encounter, patient_summary
 from launch.starting import launch_address, launchable_apps, start_launch, works_without_patient
 from launch.views.person import for_people_with_records, person
+from launch.views.refused import no_such_app, refused
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,13 +25,18 @@ def start(request: HttpRequest, app: int, patient: str) -> HttpResponse:
     person's reach is a 404 like one who does not exist; a foreign encounter is a 400.
     """
     user = person(request)
-    application = get_object_or_404(launchable_apps(), pk=app)
+    application = launchable_apps().filter(pk=app).first()
+    if application is None:
+        return no_such_app(request, app, patient)
+    wanted = Wanted(client_address(request.META), user, application.client_id, patient)
     summary = patient_summary(user, patient)
     if summary is None:
-        raise Http404
+        expected = "a patient whom the person may see"
+        return refused(request, wanted, 404, "patient_right", expected, why_no_right(user, patient))
     encounter = request.POST.get("encounter", "")
     if encounter and not has_encounter(user, patient, encounter):
-        raise BadRequest("The encounter is not one of this patient's.")
+        cause = f"The encounter that was sent is none of Patient/{patient}."
+        return refused(request, wanted, 400, "encounter", "an encounter of this patient", cause)
     context = {
         "patient": summary,
         "encounters": encounters_of(user, patient),
@@ -43,9 +50,13 @@ def start(request: HttpRequest, app: int, patient: str) -> HttpResponse:
 @for_people_with_records
 def start_without_patient(request: HttpRequest, app: int) -> HttpResponse:
     """The same for an app that works on more than one record, or on none; another app is a 404."""
-    application = get_object_or_404(launchable_apps(), pk=app)
+    application = launchable_apps().filter(pk=app).first()
+    if application is None:
+        return no_such_app(request, app)
     if not works_without_patient(application):
-        raise Http404
+        wanted = Wanted(client_address(request.META), person(request), application.client_id)
+        cause = f"The client {application.client_id} is registered for nothing that works without a patient."
+        return refused(request, wanted, 404, "without_patient", "an app that works without a patient", cause)
     return _answer(request, application, {"patient": None}, patient="")
 
 
@@ -58,7 +69,9 @@ def _answer(request: HttpRequest, application: Any, context: dict[str, Any], **c
         except BadWish as error:
             fault = str(error)
         else:
-            return redirect(launch_address(start_launch(application, person(request), **chosen, **wishes)))
+            address = client_address(request.META)
+            launch = start_launch(application, person(request), address=address, **chosen, **wishes)
+            return redirect(launch_address(launch))
     page = {
         **context,
         "app": application,

@@ -1,38 +1,46 @@
 """GET and POST /oauth/authorize, and the way on from there: /oauth/authorize/<id>."""
 
-from collections.abc import Mapping, Sequence
+from typing import cast
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
 from accounts.views import SIGN_IN_FOR
-from launch.context import refusal as launch_refusal
+from audit.attempts import step
+from audit.origin import client_address
 from launch.form_action import form_action_sources
-from launch.models import LaunchContext
+from oauth import later_refusals as later
 from oauth.authorization_steps import AskConsent, GiveCode, PickEncounter, PickPatient, SignIn, next_step
+from oauth.authorize_facts import Facts, explained, look_up, passed, taken
 from oauth.authorize_rules import (
     MAX_LENGTH,
-    RULES,
     Asked,
     Refusal,
     check_launch,
     check_well_formed,
     first_refusal,
 )
-from oauth.backend_services import is_with_person
-from oauth.catalogue import grantable
 from oauth.codes import FinishedError, make_code
 from oauth.models import Application, AuthorizationRequest, Consent
-from oauth.refusals import answer_url, error_page, error_parameters, to_app
-from oauth.scopes import LaunchScope, Scope, parse_scopes, to_text
+from oauth.refusals import (
+    Attempt,
+    answer_url,
+    attempt_of,
+    error_page,
+    error_parameters,
+    to_app,
+    write_down,
+)
+from oauth.request_steps import end, sign_in_for
+from oauth.scopes import Scope, to_text
 from oauth.stored_requests import LaunchTakenError, RefusedError, finish, load, store
 
 _LONGEST_QUERY = 4 * MAX_LENGTH
@@ -49,19 +57,15 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _as_get(request)
-    parameters = dict(request.GET.lists())
-    client, launch, asked = _look_up(parameters)
-    refusal = first_refusal(asked)
-    if client is None or (refusal is not None and refusal.for_person):
-        return error_page(request, refusal or RULES[0](asked) or _UNKNOWN, asked.one("client_id"))
+    facts = look_up(dict(request.GET.lists()))
+    refusal = first_refusal(facts.asked)
     if refusal is not None:
-        return _refuse(asked.one("redirect_uri"), _state(asked), client, refusal)
-    single = {name: asked.one(name) for name in parameters}
+        return _refuse_at_once(request, facts, refusal)
     try:
-        stored = store(request.session, single, client, to_text(asked.granted), launch)
+        stored = _stored(request, facts)
     except LaunchTakenError:
-        taken = check_launch(Asked(parameters, client, settings.FHIR_BASE, launch_refusal="already used"))
-        return _refuse(asked.one("redirect_uri"), _state(asked), client, taken or _UNKNOWN)
+        facts = taken(facts)
+        return _refuse_at_once(request, facts, check_launch(facts.asked) or _UNKNOWN)
     return redirect("oauth:resume", stored.pk)
 
 
@@ -72,38 +76,47 @@ def resume(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal)
-    step = next_step(request, stored)
-    if isinstance(step, SignIn):
-        return _sign_in(request, stored, step)
-    if isinstance(step, PickPatient):
+        return error_page(request, error.refusal, attempt_of(error.stored))
+    todo = next_step(request, stored)
+    if isinstance(todo, SignIn):
+        return _sign_in(request, stored, todo)
+    if isinstance(todo, PickPatient):
         return redirect("oauth:pick-patient", stored.pk)
-    if isinstance(step, PickEncounter):
+    if isinstance(todo, PickEncounter):
         return redirect("oauth:pick-encounter", stored.pk)
-    if isinstance(step, AskConsent):
+    if isinstance(todo, AskConsent):
         return redirect("oauth:consent", stored.pk)
-    if isinstance(step, GiveCode):
-        return give_code(request, stored, step.granted, step.consent)
-    return refuse(request, stored, step)
+    if isinstance(todo, GiveCode):
+        return give_code(request, stored, todo.granted, todo.consent, todo.how)
+    return refuse(request, stored, todo)
 
 
 def give_code(
-    request: HttpRequest, stored: AuthorizationRequest, granted: tuple[Scope, ...], consent: Consent
+    request: HttpRequest,
+    stored: AuthorizationRequest,
+    granted: tuple[Scope, ...],
+    consent: Consent,
+    how: str,
 ) -> HttpResponse:
-    """Send the person back to the app with a code."""
+    """Send the person back to the app with a code, for a consent that came about so (oauth.codes)."""
     if not isinstance(request.user, User):
         raise TypeError("A code is given to a person who is signed in.")
     try:
-        code = make_code(request, stored, request.user, granted, consent)
+        code = make_code(request, stored, request.user, granted, consent, how)
     except FinishedError:
-        return error_page(request, Refusal("check_open", "", "", "an open request", "a finished request"))
+        return error_page(request, later.twice(), attempt_of(stored))
+    end(request, stored.attempt)
     return _back_to_app(request, stored, {"code": code})
 
 
 def refuse(request: HttpRequest, stored: AuthorizationRequest, refusal: Refusal) -> HttpResponse:
     """End a stored request and send the person back to the app with an error."""
-    finish(stored)
-    return _back_to_app(request, stored, error_parameters(refusal, stored.application.client_id))
+    attempt = attempt_of(stored)
+    with transaction.atomic():
+        finish(stored)
+        write_down(request, refusal, attempt)
+    end(request, stored.attempt)
+    return _back_to_app(request, stored, error_parameters(refusal, attempt))
 
 
 def _as_get(request: HttpRequest) -> HttpResponse:
@@ -113,38 +126,15 @@ def _as_get(request: HttpRequest) -> HttpResponse:
     query = both.urlencode()
     if len(query) > _LONGEST_QUERY:
         refusal = Refusal(
-            check_well_formed.__name__, "", "The app's request is too long.", "a shorter one", "a long one"
+            check_well_formed.__name__,
+            "",
+            "The app's request is too long.",
+            f"at most {_LONGEST_QUERY} characters",
+            f"{len(query)} characters",
+            f"The request came by POST and is too long for a URL: {len(query)} characters.",
         )
-        return error_page(request, refusal)
+        return error_page(request, refusal, attempt_of(None))
     return HttpResponse(status=303, headers={"Location": f"{reverse('oauth:authorize')}?{query}"})
-
-
-def _look_up(
-    parameters: Mapping[str, Sequence[str]],
-) -> tuple[Application | None, LaunchContext | None, Asked]:
-    """The client and the launch that a request names, and all that the rules need to know."""
-    asked = Asked(parameters, None, settings.FHIR_BASE)
-    client_id, launch_id = asked.one("client_id"), asked.one("launch")
-    client = Application.objects.filter(client_id=client_id).first() if _could_be_id(client_id, 255) else None
-    if client is None:
-        return None, None, asked
-    launch = LaunchContext.objects.filter(pk=launch_id).first() if _could_be_id(launch_id, 64) else None
-    why_not = launch_refusal(launch, client.pk, timezone.now()) if launch_id else ""
-    granted = _granted(asked.one("scope"), client, launch is not None)
-    return client, launch, Asked(parameters, client, settings.FHIR_BASE, granted, why_not)
-
-
-def _granted(text: str, client: Application, is_launched: bool) -> tuple[Scope, ...]:
-    """What of the asked scopes the client may have; `launch` means nothing without a launch value, and no
-    person can allow what is the client's own.
-    """
-    asked = filter(is_with_person, parse_scopes(text) or ())
-    scopes = grantable(asked, parse_scopes(client.scope) or ())
-    return tuple(scope for scope in scopes if is_launched or scope != LaunchScope())
-
-
-def _could_be_id(text: str, longest: int) -> bool:
-    return bool(text) and len(text) <= longest and text.isprintable()
 
 
 def _state(asked: Asked) -> str:
@@ -153,18 +143,44 @@ def _state(asked: Asked) -> str:
     return "" if fault else asked.one("state")
 
 
-def _refuse(redirect_uri: str, state: str, client: Application, refusal: Refusal) -> HttpResponse:
-    return to_app(answer_url(redirect_uri, error_parameters(refusal, client.client_id), state))
+def _refuse_at_once(request: HttpRequest, facts: Facts, refusal: Refusal) -> HttpResponse:
+    """On our own page until client and redirect_uri are proven, from there on to the app."""
+    refusal = explained(refusal, facts)
+    attempt = Attempt(facts.attempt, facts.client.client_id if facts.client else "")
+    if refusal.for_person:
+        return error_page(request, refusal, attempt)
+    write_down(request, refusal, attempt, 302)
+    answer = error_parameters(refusal, attempt)
+    return to_app(answer_url(facts.asked.one("redirect_uri"), answer, _state(facts.asked)))
 
 
-def _sign_in(request: HttpRequest, stored: AuthorizationRequest, step: SignIn) -> HttpResponse:
+@transaction.atomic
+def _stored(request: HttpRequest, facts: Facts) -> AuthorizationRequest:
+    """The request as it is kept, and told of. Raises LaunchTakenError, and then it is neither."""
+    client, asked = cast(Application, facts.client), facts.asked
+    single = {name: asked.one(name) for name in asked.parameters}
+    stored = store(request.session, single, client, to_text(asked.granted), facts.launch, facts.attempt)
+    step(
+        "request",
+        facts.attempt,
+        status=302,
+        client=client.client_id,
+        patient=facts.launch.patient if facts.launch else "",
+        address=client_address(request.META),
+        **passed(facts),
+    )
+    return stored
+
+
+def _sign_in(request: HttpRequest, stored: AuthorizationRequest, todo: SignIn) -> HttpResponse:
     """To the sign-in page, which comes back here. It learns the request's id and the app's name."""
     stored.sign_in_shown = True
     stored.save(update_fields=["sign_in_shown"])
+    sign_in_for(request, stored.attempt)
     request.session["login_hint"] = stored.one("login_hint")[:_LONGEST_HINT]
     back = reverse("oauth:resume", args=[stored.pk])
     request.session[SIGN_IN_FOR] = {"next": back, "app": stored.application.name}
-    page = reverse("account_reauthenticate") if step.again else resolve_url(settings.LOGIN_URL)
+    page = reverse("account_reauthenticate") if todo.again else resolve_url(settings.LOGIN_URL)
     return redirect(f"{page}?{urlencode({'next': back})}")
 
 

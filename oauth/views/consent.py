@@ -16,13 +16,14 @@ from launch.patients import patient_summary
 from launch.summaries import PatientSummary
 from oauth import consenting
 from oauth.authorization_steps import AskConsent, next_step
-from oauth.authorize_rules import Refusal
 from oauth.consent_answers import answer
 from oauth.consent_duration import USUAL, Duration, chosen, lasting
 from oauth.consent_lines import lines
 from oauth.consent_page import page, usual_ticks
+from oauth.later_refusals import declined
 from oauth.models import AuthorizationRequest, Consent
-from oauth.refusals import error_page
+from oauth.refusals import attempt_of, error_page
+from oauth.request_steps import step_of
 from oauth.stored_requests import RefusedError, hold_open, load
 from oauth.views.authorize import give_code, refuse
 
@@ -36,9 +37,6 @@ class Asking(NamedTuple):
     before: Consent | None
 
 
-_DENIED = Refusal("consent", "access_denied", "The person did not allow it.", "consent", "none")
-
-
 @csrf_protect
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -47,32 +45,35 @@ def consent(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal)
+        return error_page(request, error.refusal, attempt_of(error.stored))
     step = next_step(request, stored)
     if not isinstance(step, AskConsent) or not isinstance(request.user, User):
         return redirect("oauth:resume", stored.pk)
     asking = Asking(request, stored, request.user, step.before)
     if request.method == "POST":
         return _answer(asking)
+    step_of(request, stored, "consent", how="shown", asked=stored.scope)
     return _page(asking, usual_ticks(stored, step.before), USUAL)
 
 
 def _answer(asking: Asking) -> HttpResponse:
     request, stored, user, _ = asking
     if request.POST.get("decision") != "allow":
-        return refuse(request, stored, _DENIED)
+        return refuse(request, stored, declined("declined"))
     ticked, duration = request.POST.getlist("scope"), chosen(request.POST.get("duration", ""))
     given = answer(stored, user, lines(stored), ticked)
     if given.fault:
+        told = {"rule": "consent", "expected": "ticks that fit together", "cause": given.fault}
+        step_of(request, stored, "consent", "refused", asked=stored.scope, **told)
         return _page(asking, ticked, duration, given.fault)
     if not given.granted:
-        return refuse(request, stored, _DENIED)
+        return refuse(request, stored, declined("pressed Allow with nothing ticked"))
     with transaction.atomic():
         # Of two answers at the same moment only the first one counts, in what is remembered too.
         if not hold_open(stored):
             return redirect("oauth:resume", stored.pk)
         kept = consenting.record(request, stored, user, given.granted, lasting(request, duration))
-        return give_code(request, stored, given.granted, kept)
+        return give_code(request, stored, given.granted, kept, "answered")
 
 
 def _page(asking: Asking, ticked: Collection[str], duration: Duration, fault: str = "") -> HttpResponse:

@@ -6,10 +6,12 @@ import re
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from audit.origin import client_address
+from launch.attempts import Wanted, tell_refused_launch
 from launch.starting import launch_address
 from oauth.calling_client import Refused
 from oauth.launch_context_members import BadMember, read_members
-from oauth.launch_contexts import calling_ehr, make
+from oauth.launch_contexts import NotLaunched, calling_ehr, make
 
 logger = logging.getLogger("oauth.refusals")
 
@@ -26,8 +28,11 @@ def launch_contexts(request: HttpRequest) -> HttpResponse:
     try:
         response = _answer(request)
     except Refused as refused:
-        logger.warning("Launch context refused: %s: %s", refused.error, refused.description)
-        return refused.response()
+        reference = _tell(request, refused)
+        logger.warning(
+            "Launch context refused, reference %s: %s: %s", reference, refused.error, refused.description
+        )
+        return refused.quoting(reference).response()
     response["Cache-Control"] = "no-store"
     response["Pragma"] = "no-cache"
     return response
@@ -40,10 +45,20 @@ def _answer(request: HttpRequest) -> HttpResponse:
         return response
     ehr = calling_ehr(request.META.get("HTTP_AUTHORIZATION", ""))
     try:
-        launch = make(ehr, read_members(_body(request)))
+        launch = make(ehr, read_members(_body(request)), client_address(request.META))
     except BadMember as fault:
         raise Refused(400, "invalid_request", str(fault)) from fault
     return JsonResponse({"launch": launch.pk, "url": launch_address(launch)}, status=201)
+
+
+def _tell(request: HttpRequest, refused: Refused) -> str:
+    """Record the refusal, with its cause where that is more than the EHR is told. Its reference code."""
+    fault = refused.__cause__
+    if isinstance(fault, NotLaunched):
+        expected = refused.description.partition(":")[0]
+        return tell_refused_launch(fault.wanted, refused.status, fault.rule, expected, fault.cause)
+    wanted = Wanted(client_address(request.META), ehr="an EHR that has not proven itself")
+    return tell_refused_launch(wanted, refused.status, refused.error, "", refused.description)
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -27,8 +28,10 @@ from oauth.authorization_steps import (
     next_step,
     works_without_patient,
 )
+from oauth.causes.masking import masked
 from oauth.models import AuthorizationRequest
-from oauth.refusals import error_page
+from oauth.refusals import attempt_of, error_page
+from oauth.request_steps import step_of
 from oauth.stored_requests import RefusedError, load, settle
 from oauth.views.consent import allow_answer_to
 
@@ -46,17 +49,20 @@ def pick_patient(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal)
+        return error_page(request, error.refusal, attempt_of(error.stored))
     user = request.user
     if not isinstance(user, User) or not isinstance(next_step(request, stored), PickPatient):
         return redirect("oauth:resume", stored.pk)
     if request.POST.get("without") and works_without_patient(stored):
-        drop_patient_scopes(stored)
+        drop_patient_scopes(request, stored)
         return redirect("oauth:resume", stored.pk)
     patient = request.POST.get("patient", "")
     if request.method == "POST" and patient_summary(user, patient) is not None:
-        settle(stored, picked(stored.launch_context, stored.application, user, stored.pk, patient))
+        _settle(request, stored, user, patient)
         return redirect("oauth:resume", stored.pk)
+    if patient:
+        cause = "The person may not see the patient that came from the picker, or there is none."
+        _tell_refused(request, stored, "patient", masked(patient), cause)
     return _patient_page(request, stored, user)
 
 
@@ -68,24 +74,48 @@ def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal)
+        return error_page(request, error.refusal, attempt_of(error.stored))
     user, launch = request.user, stored.launch_context
     step = next_step(request, stored)
     if not isinstance(user, User) or launch is None or not isinstance(step, PickEncounter):
         return redirect("oauth:resume", stored.pk)
     encounter = request.POST.get("encounter", "")
     if request.method == "POST" and not encounter:
-        drop_encounter_scope(stored)
+        drop_encounter_scope(request, stored, "the person chose no encounter")
         return redirect("oauth:resume", stored.pk)
     if request.method == "POST" and has_encounter(user, launch.patient, encounter):
-        picked_encounter(launch, encounter)
+        with transaction.atomic():
+            if picked_encounter(launch, encounter):
+                step_of(request, stored, "context", how="picked", encounter=encounter)
         return redirect("oauth:resume", stored.pk)
+    if encounter:
+        cause = f"The encounter that came from the picker is none of Patient/{launch.patient}."
+        _tell_refused(request, stored, "encounter", masked(encounter), cause)
     context: dict[str, object] = {
         "app": stored.application,
         "patient": patient_summary(user, launch.patient),
         "encounters": encounters_of(user, launch.patient),
     }
     return _shown(request, stored, "oauth/pick_encounter.html", context)
+
+
+@transaction.atomic
+def _settle(request: HttpRequest, stored: AuthorizationRequest, user: User, patient: str) -> None:
+    """Give the request its patient. Of two picks at once the first one stands, and is told."""
+    before = stored.launch_context
+    made = picked(before, stored.application, user, stored.pk, patient, stored.attempt)
+    settle(stored, made)
+    launch = stored.launch_context
+    if launch is not None and launch.pk == made.pk and launch.patient == patient:
+        step_of(request, stored, "context", how="picked")
+
+
+def _tell_refused(
+    request: HttpRequest, stored: AuthorizationRequest, what: str, received: str, cause: str
+) -> None:
+    expected = f"one of the {what}s that the person may choose"
+    told = {"rule": f"pick_{what}", "expected": expected, "received": received, "cause": cause}
+    step_of(request, stored, "context", "refused", status=400, **told)
 
 
 def _patient_page(request: HttpRequest, stored: AuthorizationRequest, user: User) -> HttpResponse:

@@ -5,6 +5,7 @@ launch = ehr.launch(user="Practitioner/d1", patient="amy")
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,11 @@ def make_ehr(app: Application, scope: str = SCOPE, **fields: Any) -> Ehr:
 def post(body: str | bytes, headers: dict[str, str], content_type: str = "application/json") -> HttpResponse:
     """POST to /launch/contexts, with nothing of a browser's."""
     return Browser(enforce_csrf_checks=True).post(CONTEXTS, body, content_type=content_type, headers=headers)  # type: ignore[return-value]
+
+
+def words(answer: Any) -> str:
+    """What a refusal says, but for its reference code, which is another one each time."""
+    return re.sub(r" \(reference [2-9A-Z]{8}\)", "", answer.content.decode())
 
 
 def refusal(answer: Any) -> tuple[int, str, str]:

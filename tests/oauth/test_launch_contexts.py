@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -15,7 +16,7 @@ from launch.models import LaunchContext
 from oauth.front import straight_to_endpoints
 from oauth.models import AccessToken, Application, Scope
 from tests.launch.conftest import encounter, patient, put
-from tests.oauth.ehr import CONTEXTS, SCOPE, Ehr, make_ehr, post, refusal
+from tests.oauth.ehr import CONTEXTS, SCOPE, Ehr, make_ehr, post, refusal, words
 from tests.oauth.flow import make_client, make_user, run_authorization_code
 from tests.oauth.services import make_service
 from tests.wsgi import THE_COMMON_WAY, Told, asked, common_way
@@ -146,13 +147,13 @@ def _a_user_name_that_is_anothers_sub(clinician: User) -> str:
 def test_unknown_and_ambiguous_people_are_refused_alike(ehr: Ehr, clinician: User, somebody: Any) -> None:
     answer = ehr.ask(user=somebody(clinician))
     assert refusal(answer) == (400, "invalid_request", "user")
-    assert answer.content == ehr.ask(user="nobody at all").content
+    assert words(answer) == words(ehr.ask(user="nobody at all"))
     assert not LaunchContext.objects.exists()
 
 
 def test_unknown_apps_and_apps_that_are_not_listed_are_refused_alike(ehr: Ehr) -> None:
     other, _ = make_client(launch_url="https://other.example/launch")
-    answers = {ehr.ask(client_id=one).content for one in (other.client_id, "unknown", "x" * 255)}
+    answers = {words(ehr.ask(client_id=one)) for one in (other.client_id, "unknown", "x" * 255)}
     assert len(answers) == 1
     assert refusal(ehr.ask(client_id=other.client_id)) == (400, "invalid_request", "client_id")
     assert not LaunchContext.objects.exists()
@@ -162,10 +163,10 @@ def test_unknown_apps_and_apps_that_are_not_listed_are_refused_alike(ehr: Ehr) -
 def test_an_app_that_cannot_be_launched_is_refused_like_an_unknown_one(
     ehr: Ehr, app: Application, change: dict[str, str]
 ) -> None:
-    unknown = ehr.ask(client_id="unknown").content
+    unknown = words(ehr.ask(client_id="unknown"))
     Application.objects.filter(pk=app.pk).update(**change)
     answer = ehr.ask()
-    assert (answer.status_code, answer.content) == (400, unknown)
+    assert (answer.status_code, words(answer)) == (400, unknown)
 
 
 @pytest.mark.requirement("SMART-119")
@@ -178,7 +179,7 @@ def test_a_patient_out_of_the_persons_reach_is_refused_like_one_who_does_not_exi
         Proxy.objects.create(user=make_user(fhir_user), patient="amy")
     unseen, unknown = (ehr.ask(user=fhir_user, patient=one) for one in ("ben", "nobody"))
     assert refusal(unseen) == (400, "invalid_request", "patient")
-    assert unseen.content == unknown.content
+    assert words(unseen) == words(unknown)
     assert not LaunchContext.objects.exists()
 
 
@@ -197,7 +198,7 @@ def test_a_relative_is_launched_for_a_ward_until_the_proxy_ends(ehr: Ehr) -> Non
 def test_an_encounter_is_the_patients_own(ehr: Ehr, asked: dict[str, str]) -> None:
     answer = ehr.ask(patient="amy", **asked)
     assert refusal(answer) == (400, "invalid_request", "encounter")
-    assert answer.content == ehr.ask(patient="amy", encounter="no-such").content
+    assert words(answer) == words(ehr.ask(patient="amy", encounter="no-such"))
 
 
 def test_an_encounter_without_its_patient_is_refused(ehr: Ehr) -> None:
@@ -301,7 +302,8 @@ def test_the_short_way_from_the_wsgi_server_answers_alike(ehr: Ehr) -> None:
     for sent, headers in ((body, {}), ("{", good), (json.dumps(ehr.body(patient="nobody")), good)):
         common: Any = post(sent, {"Authorization": headers.get("HTTP_AUTHORIZATION", "")})
         status, _, text = told(sent, **headers)
-        assert (status, text) == (f"{common.status_code} {common.reason_phrase}", common.content)
+        shown = words(HttpResponse(text))
+        assert (status, shown) == (f"{common.status_code} {common.reason_phrase}", words(common))
     assert told(body, **good, HTTP_ORIGIN="https://app.example.org")[0] == THE_COMMON_WAY
 
 
