@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -29,12 +28,22 @@ _TYPES = ", ".join(
     f"{name} {'bigint' if name in ('id', 'time') else 'int' if name == 'status' else 'text'}"
     for name in COLUMNS
 )
-_MOVE = "UPDATE audit_chain SET number = %s, hash = %s WHERE id = %s AND number = %s AND hash = %s"
-_ADD = (
-    f"WITH moved AS ({_MOVE} RETURNING id) INSERT INTO audit_event ({_NAMES}, hash)"  # noqa: S608  # our own words
-    f" SELECT {', '.join(f'v.{name}' for name in COLUMNS)}, decode(v.hash, 'hex')"
-    f" FROM moved CROSS JOIN json_to_recordset(%s::json) AS v({_TYPES}, hash text)"
-)
+MOVE = "UPDATE audit_chain SET number = %s, hash = %s WHERE id = %s AND number = %s AND hash = %s"
+"""Moves a chain's end, if it is where it is believed to be; with the parameters that `add_by` gives."""
+
+
+def addition(moved: str) -> str:
+    """PostgreSQL: the statement that adds events if the common table `moved`, whose row is that of MOVE, has
+    a row. It has one parameter: their text.
+    """
+    return (
+        f"INSERT INTO audit_event ({_NAMES}, hash)"  # noqa: S608  # our own words
+        f" SELECT {', '.join(f'v.{name}' for name in COLUMNS)}, decode(v.hash, 'hex')"
+        f" FROM {moved} CROSS JOIN json_to_recordset(%s::json) AS v({_TYPES}, hash text)"
+    )
+
+
+_ADD = f"WITH moved AS ({MOVE} RETURNING id) {addition('moved')}"
 _COPY = f"COPY audit_event ({_NAMES}, hash) FROM STDIN"
 _INSERT = f"INSERT INTO audit_event ({_NAMES}, hash) VALUES ({', '.join(['%s'] * (len(COLUMNS) + 1))})"  # noqa: S608  # our own words
 _BEGIN = (
@@ -76,6 +85,7 @@ def _idle_one() -> _End | None:
 
 
 _mine = _Mine()
+Write = Callable[[Sequence[object], list[Row], list[bytes]], bool]
 
 
 def add(events: Sequence[Event]) -> None:
@@ -88,36 +98,56 @@ def add(events: Sequence[Event]) -> None:
         _look()
 
 
-def _added(events: Sequence[Event]) -> bool:
+def add_by(events: Sequence[Event], carry_out: Callable[[Sequence[object], str], bool]) -> None:
+    """PostgreSQL: write the events by a statement that does more than that, all or nothing.
+
+    `carry_out` gets the parameters of MOVE and of `addition`, and says whether the chain was moved; else it
+    has written nothing, and is called again. Raises what it raises.
+    """
+
+    def write(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
+        return carry_out(move, _told(rows, hashes))
+
+    while not (_mine.end.id and _added(events, write)):
+        _look()
+
+
+def _added(events: Sequence[Event], write: Write | None = None) -> bool:
     """Whether the thread knew where its chain ends; else nothing is written."""
     end = _mine.end
     first = end.id * NUMBERS + end.number + 1
     rows = [row(first + place, event) for place, event in enumerate(events)]
     hashes = hashed(end.hash, rows)
-    number = end.number + len(rows)
-    move = (number, hashes[-1], end.id, end.number, end.hash)
-    write = _on_postgresql if connection.vendor == "postgresql" else _on_sqlite
+    number, last = end.number + len(rows), hashes[-1] if hashes else end.hash
+    move = (number, last, end.id, end.number, end.hash)
+    if write is None:
+        write = _on_postgresql if connection.vendor == "postgresql" else _on_sqlite
     if not write(move, rows, hashes):
         return False
-    end.number, end.hash = number, hashes[-1]
+    end.number, end.hash = number, last
     return True
 
 
-def _on_postgresql(move: tuple[Any, ...], rows: list[Row], hashes: list[bytes]) -> bool:
+def _on_postgresql(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
     if len(rows) >= FROM_HERE_ON_BY_COPY:
         return _by_copy(move, rows, hashes)
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, (*move, _told(rows, hashes)))
+        return bool(cursor.rowcount)
+
+
+def _told(rows: list[Row], hashes: list[bytes]) -> str:
+    """The rows as JSON."""
     told = [
         dict(zip(COLUMNS, each, strict=True), hash=digest.hex())
         for each, digest in zip(rows, hashes, strict=True)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_ADD, (*move, orjson.dumps(told).decode()))
-        return bool(cursor.rowcount)
+    return orjson.dumps(told).decode()
 
 
-def _by_copy(move: tuple[Any, ...], rows: list[Row], hashes: list[bytes]) -> bool:
+def _by_copy(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_MOVE, move)
+        cursor.execute(MOVE, move)
         if not cursor.rowcount:
             return False
         with cursor.copy(_COPY) as copy:
@@ -137,9 +167,9 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
-def _on_sqlite(move: tuple[Any, ...], rows: list[Row], hashes: list[bytes]) -> bool:
+def _on_sqlite(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_MOVE, move)
+        cursor.execute(MOVE, move)
         if not cursor.rowcount:
             return False
         cursor.executemany(_INSERT, [(*each, digest) for each, digest in zip(rows, hashes, strict=True)])

@@ -78,7 +78,7 @@ def refuse(request: Request, error: FhirError) -> None:
         detail["expression"] = masked(error.expression)
     told = _asked(request, error.status, ())
     patients = _named(told)
-    if not patients and error.status != 401 and request.id and is_resource_type(request.type):
+    if not patients and error.status != 401 and is_id(request.id) and is_resource_type(request.type):
         patients = owners_of(request.type, request.id)
     record(*(_event(told, patient, [_address(told)], detail) for patient in patients or ("",)))
 

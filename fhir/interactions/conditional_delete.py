@@ -31,7 +31,7 @@ def conditional_delete(request: Request) -> Answer:
     if change is None:
         return Answer(200, serialise(outcome([NOTHING]))) if wants_words else Answer(204)
     if not wants_words:
-        return Answer(204, version=change.version, last_updated=change.last_updated)
+        return Answer(204, "", change.version, change.last_updated, is_on_record=True)
     said = answer(request, change, 200)
     said.location = ""
     return said

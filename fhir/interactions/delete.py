@@ -20,7 +20,7 @@ def delete(request: Request) -> Answer:
     require(request.access, request.type, "d")
     change = store.in_transaction(lambda: _write(request))
     if request.prefer.get("return") != "OperationOutcome":
-        return Answer(204, version=change.version, last_updated=change.last_updated)
+        return Answer(204, "", change.version, change.last_updated, is_on_record=True)
     said = answer(request, change, 200)
     said.location = ""
     return said

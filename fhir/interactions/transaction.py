@@ -116,6 +116,7 @@ def _write(plan: Plan, found: dict[int, list[Link]]) -> dict[int, Change]:
     for entry in writing:
         with _naming(entry):
             changes[entry.position] = _change(plan, entry, locked)
+            changes[entry.position].entry = entry.position
     store.apply(plan.request.access, list(changes.values()))
     return changes
 

@@ -66,7 +66,7 @@ def answer(request: Request, change: Change, status: int) -> Answer:
     elif wish == "OperationOutcome":
         text = serialise(outcome([said(change)]))
     location = f"{change.type}/{change.fhir_id}/_history/{change.version}"
-    return Answer(status, text, change.version, change.last_updated, location)
+    return Answer(status, text, change.version, change.last_updated, location, is_on_record=True)
 
 
 def representation(request: Request, change: Change) -> str:

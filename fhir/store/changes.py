@@ -42,6 +42,7 @@ class Change:
 
     `method` is POST, PUT, PATCH or DELETE. `apply` fills in what comes out of it: version, last_updated (in
     microseconds since 1970) and text; where the content is what it was, `changed` is False and they stay.
+    `entry` is the position of the entry of a Bundle that asks for it, -1 outside.
     """
 
     type: str
@@ -55,6 +56,7 @@ class Change:
     changed: bool = True
     rows: IndexRows = field(default_factory=IndexRows)
     number: int = 0
+    entry: int = -1
 
     @property
     def creates(self) -> bool:

@@ -3,11 +3,15 @@ table."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
+from audit import chain
+from audit.events import Event
+from audit.recording import record
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed
 from fhir.rows import ON_POSTGRESQL, fetched
@@ -28,10 +32,13 @@ _KEEP = (
 
 @lru_cache(maxsize=64)
 def _array_statement(alive: str) -> str:
-    """One statement that keeps superseded versions, writes resources and adds index rows, if the guard
-    holds."""
+    """One statement that keeps superseded versions, writes resources, adds index rows and events, if the
+    guard holds and the chain of events ends where this thread believes."""
     parts = [
-        f"g AS MATERIALIZED (SELECT {alive} AS alive)",
+        f"a AS MATERIALIZED (SELECT {alive} AS alive)",
+        f"m AS ({chain.MOVE} AND (SELECT alive FROM a) RETURNING id)",
+        f"e AS ({chain.addition('m')})",
+        "g AS MATERIALIZED (SELECT alive AS holds, alive AND EXISTS (SELECT 1 FROM m) AS alive FROM a)",
         f"v AS ({_KEEP}, g WHERE g.alive AND o.id = ANY(%s::bigint[]))",
         f"r AS (INSERT INTO {RESOURCES.name} ({RESOURCES.names}) "
         f"SELECT u.* FROM {RESOURCES.by_column} u, g WHERE g.alive {_UPSERT})",
@@ -40,7 +47,7 @@ def _array_statement(alive: str) -> str:
         f"i{position} AS (INSERT INTO {table.name} SELECT u.* FROM {table.by_row} u, g WHERE g.alive)"
         for position, table in enumerate(INDEX_TABLES)
     ]
-    return f"WITH {', '.join(parts)} SELECT alive FROM g"
+    return f"WITH {', '.join(parts)} SELECT holds, alive FROM g"
 
 
 def _removal_statement() -> str:
@@ -56,31 +63,49 @@ def _removal_statement() -> str:
 _REMOVAL = _removal_statement()
 
 
-def write(alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows) -> None:
+def write(
+    alive: Condition,
+    superseded: list[int],
+    resources: list[Row],
+    removed: Rows,
+    added: Rows,
+    events: Sequence[Event],
+) -> None:
     """Keep the superseded versions of these row numbers, write the resources' rows, remove and add index
-    rows.
+    rows, and add events to the audit trail.
 
     Raises AccessLapsed, and then nothing may be committed, where the condition `alive` does not hold.
     """
     if ON_POSTGRESQL:
-        _write_arrays(alive, superseded, resources, removed, added)
+        _write_arrays(alive, superseded, resources, removed, added, events)
         return
     with connection.cursor() as cursor:
         _write_rows(cursor, alive, superseded, resources, removed, added)
+    record(*events)
 
 
 def _write_arrays(
-    alive: Condition, superseded: list[int], resources: list[Row], removed: Rows, added: Rows
+    alive: Condition,
+    superseded: list[int],
+    resources: list[Row],
+    removed: Rows,
+    added: Rows,
+    events: Sequence[Event],
 ) -> None:
     """PostgreSQL: removals first, in a statement of their own, since a key may come again."""
     if any(removed.values()):
         fetched(_REMOVAL, [row_array(table, rows) for table, rows in removed.items()])
-    params: list[object] = [*alive.params, array(superseded)]
+    params: list[object] = [array(superseded)]
     params += column_arrays(RESOURCES, resources)
     params += [row_array(table, rows) for table, rows in added.items()]
-    [(holds,)] = fetched(_array_statement(alive.sql), params)
-    if not holds:
-        raise AccessLapsed
+
+    def carry_out(move: Sequence[object], told: str) -> bool:
+        [(holds, moved)] = fetched(_array_statement(alive.sql), [*alive.params, *move, told, *params])
+        if not holds:
+            raise AccessLapsed
+        return bool(moved)
+
+    chain.add_by(events, carry_out)
 
 
 def _write_rows(

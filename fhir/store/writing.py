@@ -13,6 +13,7 @@ from fhir.hashing import reference_key
 from fhir.rows import ON_POSTGRESQL
 from fhir.store import identifiers, statements
 from fhir.store.changes import Change, Current
+from fhir.store.events import events_of
 from fhir.store.statements import Rows
 from fhir.tables import INDEX_TABLES, Row, first_of_each_key, spread, text_array
 
@@ -57,7 +58,8 @@ def _locked_rows(cursor: Any, addresses: Sequence[tuple[str, str]]) -> list[tupl
 
 
 def apply(access: Access, changes: Sequence[Change]) -> None:
-    """Write the changes that change something: all, or none if an exception leaves this function.
+    """Write the changes that change something: all, or none if an exception leaves this function. With them
+    goes what the audit trail is to know of all changes: nothing is written without.
 
     Only inside `transaction`, and not twice for one resource. Superseded versions are kept, index rows
     follow. Raises AccessLapsed, and IntegrityError where somebody else has made a resource with the same id
@@ -73,7 +75,7 @@ def apply(access: Access, changes: Sequence[Change]) -> None:
     removed, added = _index_differences(real)
     superseded = [change.number for change in real if change.current is not None]
     resources = [_resource_row(change) for change in real]
-    statements.write(guard(access), superseded, resources, removed, added)
+    statements.write(guard(access), superseded, resources, removed, added, events_of(access, changes))
 
 
 def _index_differences(changes: list[Change]) -> tuple[Rows, Rows]:
