@@ -46,6 +46,8 @@ KINDS = frozenset(
 
 https://hl7.org/fhir/R4/codesystem-restful-interaction.html
 """
+OF_SEVERAL_TYPES = frozenset({"$everything", "$export", "export-file", "batch", "transaction"})
+"""Interactions that are not about the one type that is in their address, if there is one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -125,7 +127,8 @@ def uses(ledger: Ledger, since: datetime | None = None) -> list[Use]:
         use.refused += times if outcome == "refused" else 0
         use.failed += times if outcome == "failed" else 0
         use.last = max(use.last, moment(last))
-        use.types[resource_type if resource_type in RESOURCE_TYPES else ""] += times
+        of_one_type = kind not in OF_SEVERAL_TYPES and resource_type in RESOURCE_TYPES
+        use.types[resource_type if of_one_type else ""] += times
     return sorted(found.values(), key=lambda use: use.last, reverse=True)
 
 

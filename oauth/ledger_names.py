@@ -25,7 +25,7 @@ from oauth.ledger_words import ADMINISTRATION
 from oauth.models import Application
 
 STAFF = "the people who run this service"
-BY_ITSELF = "the app by itself"
+BY_ITSELF = "itself, with nobody signed in"
 SOMEBODY = "somebody whom we cannot name"
 UNKNOWN_APP = "An app that is not registered here"
 MOST = 100

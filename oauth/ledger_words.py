@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fhir.registry import RESOURCE_TYPES
-from oauth.ledger import Use
+from oauth.ledger import OF_SEVERAL_TYPES, Use
 from oauth.scope_words import noun
 
 OUTCOMES = {"allowed": "Allowed", "refused": "Refused", "failed": "Did not work"}
@@ -33,7 +33,7 @@ _VERBS = {
     "console-read": ("Looked in the administration at", "look in the administration at"),
 }
 """What was done, and what somebody wanted to do."""
-_WITHOUT_OBJECT = frozenset({"$everything", "$export", "export-file", "batch", "transaction"})
+_SEARCHING = frozenset({"search-type", "search-system"})
 _WRITING = frozenset({"create", "update", "patch", "delete"})
 
 
@@ -41,7 +41,7 @@ def done(kind: str, resource_type: str, outcome: str) -> str:
     """What somebody did or wanted to do, as in "Searched for prescriptions"."""
     past, infinitive = _VERBS.get(kind, ("Used", "use"))
     verb = past if outcome == "allowed" else f"Wanted to {infinitive}"
-    return verb if kind in _WITHOUT_OBJECT else f"{verb} {kind_of_record(resource_type)}"
+    return verb if kind in OF_SEVERAL_TYPES else f"{verb} {kind_of_record(resource_type)}"
 
 
 def kind_of_record(resource_type: str) -> str:
@@ -59,13 +59,17 @@ def addresses(what: str) -> list[str]:
     return list(dict.fromkeys(f"{part[0]}/{part[1]}" for part in parts if part[2:3] == ["_history"]))
 
 
-def given(kind: str, found: Sequence[str]) -> str:
-    """How much an interaction of this kind gave, for the relative references of its event; empty for none,
-    and where records were written.
+def given(kind: str, resource_type: str, found: Sequence[str]) -> str:
+    """How much an allowed interaction gave, for the relative references of its event; empty where records
+    were written, or where nothing is known of it.
     """
     if kind in _WRITING:
         return ""
     kinds = Counter(each.partition("/")[0] for each in found)
+    if not kinds:
+        return "nothing, as there was none" if kind in _SEARCHING else ""
+    if list(kinds) == [resource_type]:
+        return "1 record" if len(found) == 1 else f"{len(found):,} records"
     return "; ".join(f"{kind_of_record(name)}: {number:,}" for name, number in kinds.most_common())
 
 

@@ -172,7 +172,7 @@ def _lines(ledger: Ledger, events: list[Event]) -> list[Line]:
                 moment(event.time),
                 event.outcome,
                 words.done(event.kind, event.type, event.outcome),
-                words.given(event.kind, found),
+                _given(event, found),
                 shown,
                 len(found) - len(shown) if shown else 0,
                 named.app(event),
@@ -180,6 +180,10 @@ def _lines(ledger: Ledger, events: list[Event]) -> list[Line]:
             )
         )
     return lines
+
+
+def _given(event: Event, found: list[str]) -> str:
+    return words.given(event.kind, event.type, found) if event.outcome == "allowed" else ""
 
 
 class _Echo:
@@ -202,7 +206,7 @@ def _rows(ledger: Ledger, wish: Wish) -> Iterator[str]:
                 named.app(event),
                 named.person(event),
                 words.done(event.kind, event.type, event.outcome),
-                words.given(event.kind, words.addresses(event.what)),
+                _given(event, words.addresses(event.what)),
                 words.OUTCOMES.get(event.outcome, ""),
             )
             yield writer.writerow([_harmless(cell) for cell in row])

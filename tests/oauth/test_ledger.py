@@ -110,9 +110,11 @@ def test_kinds_refusals_and_failures_are_told_in_plain_words(amy: User) -> None:
         told("search-type", **mine, type="MedicationRequest"),
         told("read", "refused", **mine, status=403, type="Condition", what="Condition/1"),
         told("create", "failed", **mine, status=422),
+        told("$everything", **mine, type="Patient", what="Patient/amy/_history/1"),
     )
     page = shown(amy)
-    assert "Has used your record 4 times (1 refused, 1 did not work), last on" in page
+    assert "Several kinds of records at once: once" in page
+    assert "Has used your record 5 times (1 refused, 1 did not work), last on" in page
     assert "Prescriptions: 2 times" in page
     assert "Conditions and diagnoses: once" in page
     each = shown(amy, EACH)
@@ -169,7 +171,7 @@ def test_others_are_told_by_what_the_patient_may_know_of_them(amy: User) -> None
         "Ward Round Used by a clinician",
         "Ward Round Used by Mary Shaw, acting for you",
         "Ward Round Used by somebody whom we cannot name",
-        "Nightly Export Used by the app by itself",
+        "Nightly Export Used by itself, with nobody signed in",
         "Administration of this service Used by the people who run this service",
         "An app that is not registered here Used by somebody whom we cannot name",
     ):
