@@ -294,7 +294,7 @@ def test_an_ended_proxy_counts_at_the_next_request_of_a_user_scope(key: Key) -> 
 
 
 def test_the_tokens_kept_are_bounded_and_the_longest_unused_goes_first(key: Key) -> None:
-    kept = RecentHolders(2)
+    kept: RecentHolders[Holder] = RecentHolders(2)
     holders = [Holder(1, name, "", 0, math.inf, None, "", "", "", "", (), (), "") for name in "abc"]
     kept.put(holders[0])
     kept.put(holders[1])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from oauth import client_keys, foreign_access, foreign_introspection, issuer_metadata
@@ -127,7 +128,7 @@ def test_an_unknown_kid_is_looked_for_and_seldom(
     other = server.registered(keys=TrustedIssuer.Keys.JWKS_URI, jwks_uri=f"{server.url}/jwks")
     assert status(other.token(patient="a")) == 200
     server.jwks = jwks_of(jwk_of(p256(), "k1"), jwk_of(p256(1), "k2"))
-    later = client_keys.timezone.now() + client_keys.REFETCH_AFTER
+    later = timezone.now() + client_keys.REFETCH_AFTER
     monkeypatch.setattr(client_keys, "timezone", type("Later", (), {"now": staticmethod(lambda: later)}))
     assert status(other.token({"kid": "k2"}, key=p256(1), patient="a")) == 200
     for kid in ("x", "y", "z"):

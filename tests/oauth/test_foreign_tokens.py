@@ -17,7 +17,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Proxy, User
 from oauth import foreign_access
+from oauth.foreign_tokens import ForeignToken, verify
 from oauth.models import Scope, TrustedIssuer
+from oauth.signed_jwt import SignedJwt
 from tests.oauth.foreign import ISSUER, Other, other_issuer, p256, refusal_of, send
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 from tests.oauth.services import ec_key, encode, jwk_of, jwks_of, rsa_key
@@ -229,7 +231,8 @@ def test_claims_have_the_names_that_staff_say(clinic: None) -> None:
         client_claim="app",
     )  # fmt: skip
     said: dict[str, Any] = {"scope": None, "client_id": None, "app": "x", "practitioner": "Practitioner/p"}
-    token = other.token(scp=["patient/Observation.rs"], **said, **{"https://example.org/patient": "b"})
+    of_patient: dict[str, Any] = {"https://example.org/patient": "b"}
+    token = other.token(scp=["patient/Observation.rs"], **said, **of_patient)
     assert found(token, "Observation") == ["of-b"]
     assert statuses(other.token(scp="user/*.rs", **said), "Patient/a") == [200]
     assert refusal_of(other.token(scope="user/*.rs", app="x"))[0] == 401
@@ -499,9 +502,13 @@ def test_a_finding_is_kept_for_a_minute_and_then_found_anew(
     clinic: None, other: Other, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = other.token(patient="a")
-    verified: list[str] = []
-    real = foreign_access.verify
-    monkeypatch.setattr(foreign_access, "verify", lambda *args: (verified.append("x"), real(*args))[1])
+    verified: list[SignedJwt] = []
+
+    def counted(jwt: SignedJwt, issuer: TrustedIssuer) -> ForeignToken:
+        verified.append(jwt)
+        return verify(jwt, issuer)
+
+    monkeypatch.setattr(foreign_access, "verify", counted)
     for _ in range(3):
         assert statuses(token, "Patient/a") == [200]
     assert len(verified) == 1

@@ -23,6 +23,7 @@ from oauth.models import AccessToken, Application, RefreshToken
 from tests.fhir.serving import Reply, Server, at_once, serving, until
 from tests.oauth.console import act
 from tests.oauth.doors import World, credentials, make_world
+from tests.oauth.foreign import other_issuer
 from tests.oauth.test_token_ends import change_own_password, fresh_rate_limits  # noqa: F401  # a fixture
 
 pytestmark = [
@@ -122,6 +123,23 @@ def test_an_end_stops_reads_in_every_worker_at_once(
     assert reads(granian, world) == {200}
     end(granian, world)
     assert reads(granian, world) == {401}
+
+
+@pytest.mark.requirement("CONTRACT: revocation stops reads within one second, in every worker process")
+def test_an_issuer_that_is_switched_off_ends_its_tokens_in_every_worker_for_good(
+    granian: Server, world: World
+) -> None:
+    other = other_issuer()
+    authorization = f"Bearer {other.token(patient='p1')}"
+
+    def read(_: int) -> int:
+        return granian.send("GET", "Patient/p1", Authorization=authorization).status
+
+    assert set(at_once(READS, read)) == {200}
+    other.change(active=False)
+    assert set(at_once(READS, read)) == {401}
+    other.change(active=True)
+    assert set(at_once(READS, read)) == {401}
 
 
 @pytest.mark.requirement("CONTRACT: revocation stops reads within one second, in every worker process")
