@@ -86,5 +86,5 @@ def _reason(user: User, patient: str) -> str:
     return "the record is not there"
 
 
-def _source(wanted: Wanted) -> dict[str, str]:
+def _source(wanted: Wanted) -> dict[str, Any]:
     return {"source": "external EHR", "made_by": wanted.ehr} if wanted.ehr else {"source": "portal"}

@@ -136,7 +136,7 @@ def picked(
         raise PermissionError("This person may not see this patient.")
     if launch is None:
         now = timezone.now()
-        claimed = {"claimed_by": request_id, "claimed_at": now, "attempt": attempt}
+        claimed: dict[str, Any] = {"claimed_by": request_id, "claimed_at": now, "attempt": attempt}
         return make_launch(application, user, patient=patient, **claimed)
     LaunchContext.objects.filter(pk=launch.pk, patient="").update(patient=patient)
     launch.refresh_from_db(fields=["patient"])

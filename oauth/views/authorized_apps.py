@@ -22,10 +22,10 @@ from launch.patients import patient_summary
 from oauth.consent_duration import in_words
 from oauth.ledger_page import activity, forgotten
 from oauth.models import AccessToken, Application, Consent, RefreshToken
-from oauth.revocation import withdraw
 from oauth.scope_words import describe_for
 from oauth.scopes import parse_scopes
 from oauth.token_liveness import alive
+from oauth.withdrawing import withdraw_as_person
 
 DAYS = 30
 """The shorter of the two periods that the page can be about."""
@@ -96,7 +96,7 @@ def withdraw_one(request: HttpRequest) -> HttpResponse:
     )
     if application is None:
         raise Http404("This app has no access to take back.")
-    withdraw(_person(request), application)
+    withdraw_as_person(request, _person(request), application)
     messages.success(request, f"{application} has no access any more.")
     return redirect("oauth:manage")
 
