@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Mapping
 
 from django.http import HttpRequest, JsonResponse
+from django.utils.crypto import salted_hmac
 
 from audit.origin import client_address
 from oauth.attempts import new_attempt, step
@@ -16,7 +17,7 @@ from oauth.causes.callers import of_caller
 from oauth.causes.why import Why
 from oauth.client_authentication import token_checksum
 from oauth.models import Application, Grant, RefreshToken
-from oauth.token_attempts import attempt_of_token
+from oauth.token_attempts import attempt_of, attempt_of_token
 
 _HARMLESS = frozenset(
     ["grant_type", "client_id", "redirect_uri", "scope", "client_assertion_type", "token_type_hint"]
@@ -33,8 +34,8 @@ def answer(
     to be known.
     """
     shown = form.get("code") or form.get("refresh_token") or form.get("token") or ""
-    attempt = attempt_of_token(shown) or new_attempt()
     client = _client(request, form)
+    attempt = attempt_of_token(shown) or _of_unknown(shown, client)
     exact = why or _why(request, form, refused)
     told = {
         "error": refused.error,
@@ -52,6 +53,17 @@ def answer(
         **told,
     )
     return refused.quoting(attempt).response()
+
+
+def _of_unknown(shown: str, client: str) -> str:
+    """A reference code of its own for each unknown code or token, the same one at each try: whoever shows
+    one twice cannot tell by the reference whether it is known here.
+    """
+    return (
+        attempt_of(salted_hmac("oauth.refused_calls", f"{client} {shown}").hexdigest())
+        if shown
+        else new_attempt()
+    )
 
 
 def _why(request: HttpRequest, form: Mapping[str, str], refused: Refused) -> Why:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from oauth.models import AccessToken, ClientAssertionJti
 from tests.oauth.flow import Flow, make_user
+from tests.oauth.references import description_of, plain
 from tests.oauth.services import Service, ec_key, encode, jwk_of, jwks_of, make_service, post
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +171,7 @@ def test_a_faulty_assertion_is_refused_in_its_own_words_and_changes_nothing(use:
     tokens, used = AccessToken.objects.count(), ClientAssertionJti.objects.count()
     refused = app.send(assertion)
     assert (refused.status_code, refused["Cache-Control"]) == (401, "no-store")
-    assert refused.json() == {"error": "invalid_client", "error_description": words}
+    assert (refused.json()["error"], description_of(refused)) == ("invalid_client", words)
     assert (AccessToken.objects.count(), ClientAssertionJti.objects.count()) == (tokens, used)
     app.service.application.client_jwks = registered
     app.service.application.save()
@@ -198,10 +199,10 @@ def test_a_refusal_tells_nothing_that_the_sender_does_not_know(fault: str) -> No
 def test_who_is_unknown_and_who_is_not_live_are_refused_alike(use: str) -> None:
     app = make_app(use)
     unknown = app.send(app.service.assertion(iss="nobody", sub="nobody"))
-    answers = [unknown.json()]
+    answers = [plain(unknown.content)]
     for status in ("draft", "suspended", "retired"):
         type(app.service.application).objects.filter(pk=app.service.application.pk).update(status=status)
-        answers.append(app.send().json())
+        answers.append(plain(app.send().content))
     assert unknown.status_code == 401
     assert answers == [answers[0]] * 4
 

@@ -22,6 +22,7 @@ from oauth.client_keys import (
 from oauth.guarded_fetch import FetchError
 from oauth.models import FetchedKeySet
 from tests.oauth.jwks_host import Host, jwks_host
+from tests.oauth.references import description_of
 from tests.oauth.services import Service, ec_key, jwk_of, jwks_of, make_service, rsa_key
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +150,7 @@ def test_an_app_that_changes_its_keys_proves_itself_by_the_new_one_before_the_ol
     assert len(host.seen) == 2
     unknown = service.ask_token(**service.proof(headers={"kid": "third"}))
     assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")
-    assert unknown.json()["error_description"] == "No registered key has this kid."
+    assert description_of(unknown) == "No registered key has this kid."
 
 
 def test_a_key_that_was_taken_away_is_forgotten_when_the_time_is_over(
@@ -181,7 +182,7 @@ def test_a_failure_is_refused_in_words_that_tell_nothing_of_our_network(
     answer = service.ask_token()
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     words = "The key set at the registered jwks_uri could not be fetched, or is no JWK Set."
-    assert answer.json()["error_description"] == words
+    assert description_of(answer) == words
     assert FetchedKeySet.objects.get().failure
 
 

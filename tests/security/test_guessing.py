@@ -50,7 +50,9 @@ def test_nothing_that_opens_a_door_can_be_guessed() -> None:
 
 
 def rows() -> int:
-    return sum(model._default_manager.count() for model in apps.get_models())
+    """All that is kept but what staff are told of refusals, which stays."""
+    kept = (model for model in apps.get_models() if model._meta.app_label != "audit")
+    return sum(model._default_manager.count() for model in kept)
 
 
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6819#section-4.4.1.12 (made-up codes)")

@@ -26,6 +26,7 @@ from oauth.views.register import MAX_BYTES
 from tests.oauth.developers import METADATA, Developer, bearer, initial_token, registered, send
 from tests.oauth.flow import Flow, make_client, make_user
 from tests.oauth.jwks_host import jwks_host
+from tests.oauth.references import description_of
 from tests.oauth.registering_at_once import at_once
 from tests.oauth.services import Service, ec_key, jwk_of, jwks_of, post
 
@@ -143,7 +144,7 @@ def test_thousands_of_faults_are_not_all_told() -> None:
     answer = Developer(initial_token()).register(scope=" ".join(f"x{number}" for number in range(600)))
     assert answer.status_code == 400
     assert answer.json()["error_description"].count("is not a scope.") == 20
-    assert answer.json()["error_description"].endswith("And 580 more.")
+    assert description_of(answer).endswith("And 580 more.")
 
 
 @pytest.mark.parametrize("member", URLS)
@@ -214,7 +215,7 @@ def test_registering_an_address_of_keys_makes_nobody_call_it(settings: Settings)
         refused = post(
             "/oauth/token", {"grant_type": "refresh_token", "refresh_token": "x", **service.proof()}
         )
-        assert refused.json()["error_description"] == "There is no live client of this id."  # type: ignore[attr-defined]
+        assert description_of(refused) == "There is no live client of this id."
         assert host.seen == []
     assert not FetchedKeySet.objects.exists()
 

@@ -18,6 +18,7 @@ from launch.models import LaunchContext
 from oauth.models import Application
 from tests.oauth.console import act
 from tests.oauth.flow import Flow, answer_of, basic, make_client, make_user, run_authorization_code
+from tests.oauth.references import plain
 from tests.oauth.services import make_service, post
 
 pytestmark = pytest.mark.django_db
@@ -195,7 +196,7 @@ def test_scanning_without_a_client_is_refused_alike_whatever_the_token(path: str
     sent = {"Authorization": header} if header else {}
     answers: list[Any] = [post(path, {"token": text}, sent) for text in (token, "x")]
     assert answers[0].status_code == 401
-    assert answers[0].content == answers[1].content
+    assert plain(answers[0].content) == plain(answers[1].content)
 
 
 def test_a_refused_code_or_refresh_token_is_refused_in_the_same_words_for_every_reason() -> None:
@@ -208,9 +209,9 @@ def test_a_refused_code_or_refresh_token_is_refused_in_the_same_words_for_every_
     codes: list[Any] = [thief.exchange(code), flow.exchange("x"), flow.exchange("y" * 43)]
     tokens: Any = flow.exchange(code).json()  # type: ignore[attr-defined]
     codes.append(flow.exchange(code))
-    assert len({(answer.status_code, answer.content) for answer in codes}) == 1
+    assert len({(answer.status_code, plain(answer.content)) for answer in codes}) == 1
     refreshes: list[Any] = [thief.refresh(tokens["refresh_token"]), flow.refresh("x")]
-    assert len({(answer.status_code, answer.content) for answer in refreshes}) == 1
+    assert len({(answer.status_code, plain(answer.content)) for answer in refreshes}) == 1
 
 
 def test_a_launch_value_is_refused_in_the_same_words_for_every_reason() -> None:
