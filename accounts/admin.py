@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -124,10 +125,17 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
             }
             return TemplateResponse(request, "admin/accounts/reset_second_factor.html", context)
         for person in people:
-            reset_second_factor(person)
-            self.log_change(request, person, "Reset the second factor.")
+            with transaction.atomic():
+                reset_second_factor(person)
+                self.log_change(request, person, "Reset the second factor.")
             messages.success(request, f"{person} has no second factor now, and is signed out everywhere.")
         return None
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set somebody's password, together with what is told of it."""
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        return answer
 
     @admin.display(description="name", ordering="last_name")
     def full_name(self, person: User) -> str:

@@ -54,6 +54,7 @@ class Event(models.Model):
     hash = models.BinaryField(max_length=32)
 
     class Meta:
+        verbose_name = "audit event"
         indexes = [
             models.Index(fields=["time"], name="audit_time"),
             models.Index(fields=["patient", "time"], name="audit_patient", condition=~models.Q(patient="")),
@@ -76,3 +77,16 @@ class Removal(models.Model):
 
     def __str__(self) -> str:
         return f"Removal {self.pk}"
+
+
+class Attempt(Event):
+    """An authorization attempt: the same events, by reference code. A model only for the console, where one
+    may have the right to look at attempts without that to look at all events.
+    """
+
+    class Meta:
+        proxy = True
+        verbose_name = "authorization attempt"
+
+    def __str__(self) -> str:
+        return f"Attempt {self.attempt}"

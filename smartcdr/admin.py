@@ -1,14 +1,17 @@
 """The admin console's site: our name on it, and sign-in by the same door as everybody's."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, auth, messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.second_factor import missing_for_staff
+from smartcdr.console_events import refused, told, watched
 
 
 class SmartcdrAdminSite(admin.AdminSite):
@@ -22,15 +25,27 @@ class SmartcdrAdminSite(admin.AdminSite):
         """Staff, with the second factor that the settings may ask of them."""
         return super().has_permission(request) and not missing_for_staff(request)
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Add a room, in which no change goes untold."""
+        super().register(model_or_iterable, told(admin_class or admin.ModelAdmin), **options)
+
+    def admin_view(
+        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
+    ) -> Callable[..., HttpResponseBase]:
+        """A page for staff, whose refusals are told too."""
+        return super().admin_view(watched(view), cacheable)  # type: ignore[arg-type]  # a stream is an answer
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send people to the common sign-in page, so that its rate limits hold for staff too; those who are
         signed in and no staff to the portal, and say why; staff to the second factor that they owe."""
         missing = missing_for_staff(request) if super().has_permission(request) else ""
         if missing:
+            refused(request, "second factor", "Staff have to show a second factor, which is missing.")
             messages.info(request, "The administration asks for a second factor beside the password.")
             back = request.GET.get("next") or reverse("admin:index")
             return redirect(f"{missing}?{urlencode({'next': back})}")
         if request.user.is_authenticated and not self.has_permission(request):
+            refused(request, "staff", "The account is not one of staff.")
             messages.info(request, "The administration is for staff. These pages are yours.")
             return redirect("launch:portal")
         target = request.GET.get("next") or reverse("admin:index")

@@ -36,6 +36,8 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
             "refreshtoken": "cv",
         },
         "launch": {"launchcontext": "v"},
+        # Why an app was refused, step by step; not what was read in whose record.
+        "audit": {"attempt": "v"},
     },
     # Looks at everything that says who may do what and who did; changes nothing, and reads no FHIR resource.
     AUDITOR: {
@@ -45,6 +47,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
         "admin": {"logentry": "v"},
         "oauth": {"*": "v"},
         "launch": {"*": "v"},
+        "audit": {"*": "v"},
     },
     # Runs the whole, and alone may look at FHIR resources. Accounts are switched off, not deleted.
     ADMINISTRATOR: {
@@ -54,6 +57,7 @@ GROUPS: Mapping[str, Mapping[str, Rights]] = {
         "admin": {"logentry": "v"},
         "oauth": {"*": "acdv"},
         "launch": {"*": "v"},
+        "audit": {"*": "v"},
         "fhir": {"resource": "v", "resourceversion": "v"},
     },
 }

@@ -145,6 +145,7 @@ class ProviderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
     def ask(self, request: HttpRequest, queryset: QuerySet[IdentityProvider]) -> None:
         """Say of each whether people could be sent there now, and what is wrong if not."""
         for provider in queryset:
+            self.log_change(request, provider, "Asked for its documents and keys.")
             try:
                 keys = exchange.key_set(exchange.configuration(provider))
             except Refused as refused:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -66,12 +67,13 @@ def _confirm(model_admin: Any, request: HttpRequest) -> HttpResponse:
         messages.error(request, "The preview is too old, or is not yours. Choose the file again.")
         return redirect("admin:oauth_application_import")
     try:
-        done = carry_out(previewed.text, previewed.fingerprint, with_status=previewed.with_status)
+        with transaction.atomic():
+            done = carry_out(previewed.text, previewed.fingerprint, with_status=previewed.with_status)
+            for entry in done.entries:
+                _log(model_admin, request, entry)
     except (ChangedMeanwhile, Unacceptable) as error:
         messages.warning(request, str(error))
         return _preview(model_admin, request, previewed.text, error.plan, previewed.with_status)
-    for entry in done.entries:
-        _log(model_admin, request, entry)
     kinds = [entry.kind for entry in done.entries]
     messages.success(request, f"Imported: {kinds.count('new')} new, {kinds.count('changed')} changed.")
     return redirect(_LIST)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -20,6 +21,10 @@ from oauth.client_exchange.describing import export
 from oauth.client_secrets import add_secret
 from oauth.models import Application, ClientSecret
 from oauth.revocation import revoke_all
+
+_NOT_PUT_LIVE = (Application.Status.LIVE, Application.Status.RETIRED)
+_NOT_SUSPENDED = (Application.Status.SUSPENDED, Application.Status.RETIRED)
+"""Clients of these statuses stay as they are."""
 
 
 class SecretForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -188,22 +193,27 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             words = "registered by itself: look at what it says under “Client registrations”."
             messages.warning(request, f"{', '.join(names)}: {words}")
         seen = queryset.exclude(registration_source=source, status=draft)
-        count, _ = client_status.change(seen, Application.Status.LIVE)
-        self._log_each(request, seen, "Put live.")
+        with transaction.atomic():
+            chosen = list(seen.exclude(status__in=_NOT_PUT_LIVE))
+            count, _ = client_status.change(seen, Application.Status.LIVE)
+            self._log_each(request, chosen, "Put live.")
         messages.success(request, f"{count} put live. Retired clients stay retired.")
 
     @admin.action(description="Suspend, and kill every token", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Nothing of these clients works from the next request on, and going live again revives no token."""
-        count, tokens = client_status.change(queryset, Application.Status.SUSPENDED)
-        self._log_each(request, queryset, "Suspended.")
+        with transaction.atomic():
+            chosen = list(queryset.exclude(status__in=_NOT_SUSPENDED))
+            count, tokens = client_status.change(queryset, Application.Status.SUSPENDED)
+            self._log_each(request, chosen, "Suspended.")
         messages.success(request, f"{count} suspended, {tokens} tokens revoked.")
 
     @admin.action(description="Revoke every token", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """End what these clients hold now; they may get new tokens."""
-        count = revoke_all(application__in=queryset.values_list("pk", flat=True))
-        self._log_each(request, queryset, "Revoked every token.")
+        with transaction.atomic():
+            count = revoke_all(application__in=queryset.values_list("pk", flat=True))
+            self._log_each(request, queryset, "Revoked every token.")
         messages.success(request, f"{count} tokens revoked.")
 
     @admin.action(description="Make a new secret", permissions=["change"])
@@ -220,10 +230,12 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         """Say which keys each client has, fetched just now where it publishes them."""
         for client in queryset:
             check(request, client)
+            self.log_change(request, client, "Checked the key set.")
 
     @admin.action(description="Export as JSON, without secrets", permissions=["view"])
     def export_clients(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """A file that the import takes, here or on another server."""
+        self._log_each(request, queryset, "Exported.")
         response = HttpResponse(export(queryset.order_by("client_id")), content_type="application/json")
         response["Content-Disposition"] = 'attachment; filename="clients.json"'
         response["Cache-Control"] = "no-store"
@@ -237,12 +249,14 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     def _show_secrets(self, request: HttpRequest, clients: list[Application]) -> HttpResponse:
         """The only page on which a secret is ever seen; nothing may keep a copy of it."""
         made_by = f"Made by {request.user}"
-        self._log_each(request, clients, "Made a new secret.")
+        with transaction.atomic():
+            self._log_each(request, clients, "Made a new secret.")
+            made = [(client, add_secret(client, description=made_by)) for client in clients]
         context = {
             **self.admin_site.each_context(request),
             "title": "New client secret",
             "opts": self.opts,
-            "made": [(client, add_secret(client, description=made_by)) for client in clients],
+            "made": made,
         }
         page = TemplateResponse(request, "admin/oauth/new_secrets.html", context)
         return never_cache(lambda _: page)(request)

@@ -52,5 +52,7 @@ class ConsentAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             chosen = list(queryset.values_list("pk", flat=True))
             count = revoke_all(consent__in=chosen)
+            for each in Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True):
+                self.log_change(request, each, "Withdrawn, and its tokens revoked.")
             Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True).update(withdrawn=timezone.now())
         messages.success(request, f"{len(chosen)} withdrawn, {count} tokens revoked.")

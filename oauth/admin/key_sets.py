@@ -43,8 +43,9 @@ class FetchedKeySetAdmin(ReadOnlyAdmin):
     @admin.action(description="Fetch the selected key sets now", permissions=["act"])
     def fetch_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Do not wait until the time of the last answer is over."""
-        for url in queryset.values_list("url", flat=True):
-            fetch(request, url, url, _algorithms(url))
+        for row in queryset:
+            fetch(request, row.url, row.url, _algorithms(row.url))
+            self.log_change(request, row, "Fetched now.")
 
 
 def _algorithms(url: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -66,7 +67,11 @@ class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
         if "confirmed" not in request.POST:
             return self._ask(request, queryset, "rotate", "Replace the signing keys of these algorithms?")
         algorithms = sorted(set(queryset.values_list("algorithm", flat=True)))
-        self._tell(request, key_rotation.rotate(algorithms, begin=True))
+        with transaction.atomic():
+            said = key_rotation.rotate(algorithms, begin=True)
+            for key in queryset:
+                self.log_change(request, key, "Asked for the next step of the rotation: " + " ".join(said))
+        self._tell(request, said)
         return None
 
     @admin.action(
@@ -77,7 +82,10 @@ class SigningKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
         if "confirmed" not in request.POST:
             return self._ask(request, queryset, "replace_compromised", "Withdraw these keys at once?")
         for key in queryset:
-            self._tell(request, key_rotation.replace_compromised(key))
+            with transaction.atomic():
+                said = key_rotation.replace_compromised(key)
+                self.log_change(request, key, "Withdrawn as compromised. " + " ".join(said))
+            self._tell(request, said)
         return None
 
     def _ask(

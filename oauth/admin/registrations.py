@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -96,8 +97,12 @@ class InitialAccessTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """End these tokens. Clients that they have registered stay as they are."""
         chosen = list(queryset.values_list("pk", flat=True))
-        ended = InitialAccessToken.objects.filter(pk__in=chosen, revoked__isnull=True)
-        messages.success(request, f"{ended.update(revoked=timezone.now())} revoked.")
+        with transaction.atomic():
+            living = InitialAccessToken.objects.filter(pk__in=chosen, revoked__isnull=True)
+            for each in living:
+                self.log_change(request, each, "Revoked.")
+            count = living.update(revoked=timezone.now())
+        messages.success(request, f"{count} revoked.")
 
 
 @admin.register(ClientRegistration)
@@ -149,20 +154,27 @@ class ClientRegistrationAdmin(ReadOnlyAdmin):
         if "confirmed" not in request.POST:
             return self._asked(request, drafts)
         for application in drafts:
-            if registering.put_live(application.pk, request.POST.get(f"seen-{application.pk}", "")):
-                self.log_change(request, application, "Put live.")
+            if self._put_live(request, application):
                 messages.success(request, f"{application} is live.")
             else:
                 messages.error(request, f"{application} has changed in the meantime. Look at it again.")
         return None
 
+    @transaction.atomic
+    def _put_live(self, request: HttpRequest, application: Application) -> bool:
+        is_live = registering.put_live(application.pk, request.POST.get(f"seen-{application.pk}", ""))
+        if is_live:
+            self.log_change(request, application, "Put live.")
+        return is_live
+
     @admin.action(description="Replace the registration access token, and show it", permissions=["act"])
     def replace_token(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """For developers who lost it, or whose token somebody else has seen: the one before is dead."""
         made = []
-        for each in queryset:
-            made.append((each.application, registering.replace_token(each)))
-            self.log_change(request, each.application, "Replaced the registration access token.")
+        with transaction.atomic():
+            for each in queryset:
+                made.append((each.application, registering.replace_token(each)))
+                self.log_change(request, each.application, "Replaced the registration access token.")
         return _shown_once(self, request, "New registration access token", "Registration access token", made)
 
     def _asked(self, request: HttpRequest, drafts: list[Application]) -> HttpResponse:

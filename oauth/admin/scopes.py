@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -53,11 +54,16 @@ class ScopeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptab
     @admin.action(description="Enable the selected scopes", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Grant and honour them from now on."""
-        messages.success(request, f"{queryset.update(enabled=True)} enabled.")
+        messages.success(request, f"{self._switch(request, queryset, enabled=True)} enabled.")
 
     @admin.action(description="Disable the selected scopes", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Grant them no more, and narrow living tokens at their next request."""
-        messages.success(
-            request, f"{queryset.update(enabled=False)} disabled; living tokens are narrowed at once."
-        )
+        count = self._switch(request, queryset, enabled=False)
+        messages.success(request, f"{count} disabled; living tokens are narrowed at once.")
+
+    def _switch(self, request: HttpRequest, chosen: QuerySet[Any], *, enabled: bool) -> int:
+        with transaction.atomic():
+            for line in chosen:
+                self.log_change(request, line, "Enabled." if enabled else "Disabled.")
+            return int(chosen.update(enabled=enabled))

@@ -5,13 +5,15 @@ nowhere.
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import Truncator
 
+from accounts.models import User
 from oauth.admin.read_only import ReadOnlyAdmin
-from oauth.models import AccessToken, RefreshToken
+from oauth.models import AccessToken, Application, RefreshToken
 from oauth.revocation import revoke_all
 from oauth.token_liveness import alive, with_key_in_force
 
@@ -101,24 +103,40 @@ class TokenAdmin(ReadOnlyAdmin):
         An access token alone would not do: the app would fetch the next one by its refresh token.
         """
         count = 0
-        for token in queryset:
-            if token.token_family:
-                count += revoke_all(token_family=token.token_family)
-            else:
-                rows = type(token).objects.filter(pk=token.pk, revoked__isnull=True)
-                count += rows.update(revoked=timezone.now())
+        with transaction.atomic():
+            for token in queryset:
+                count += self._revoke(token)
+                self.log_change(request, token, "Revoked, with all that came of the same authorization.")
         self._tell(request, count)
+
+    @staticmethod
+    def _revoke(token: Any) -> int:
+        if token.token_family:
+            return revoke_all(token_family=token.token_family)
+        rows = type(token).objects.filter(pk=token.pk, revoked__isnull=True)
+        return int(rows.update(revoked=timezone.now()))
 
     @admin.action(description="Revoke every token of these clients", permissions=["act"])
     def revoke_of_clients(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """End whatever the clients of these tokens hold."""
-        self._tell(request, revoke_all(application__in=queryset.values_list("application", flat=True)))
+        clients = Application.objects.filter(pk__in=queryset.values_list("application", flat=True))
+        with transaction.atomic():
+            chosen = list(clients)
+            count = revoke_all(application__in=[client.pk for client in chosen])
+            for client in chosen:
+                self.log_change(request, client, "Revoked every token.")
+        self._tell(request, count)
 
     @admin.action(description="Revoke every token of these users", permissions=["act"])
     def revoke_of_users(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """End whatever was given in the names of these tokens' users."""
-        users = queryset.filter(user__isnull=False).values_list("user", flat=True)
-        self._tell(request, revoke_all(user__in=users))
+        people = User.objects.filter(pk__in=queryset.values_list("user", flat=True))
+        with transaction.atomic():
+            chosen = list(people)
+            count = revoke_all(user__in=[person.pk for person in chosen])
+            for person in chosen:
+                self.log_change(request, person, "Revoked every token.")
+        self._tell(request, count)
 
     def _tell(self, request: HttpRequest, count: int) -> None:
         messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")

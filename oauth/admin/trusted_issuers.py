@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -88,6 +89,7 @@ class TrustedIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
         """Metadata, keys and introspection, as they are at this moment."""
         for issuer in queryset:
             check(request, issuer)
+            self.log_change(request, issuer, "Fetched what it publishes.")
 
     @admin.action(description="Switch on", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[TrustedIssuer]) -> None:
@@ -107,10 +109,11 @@ class TrustedIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not sub
     def _set(
         self, request: HttpRequest, queryset: QuerySet[TrustedIssuer], words: str, **values: Any
     ) -> None:
-        issuers = list(queryset)
-        queryset.update(updated=timezone.now(), **values)
-        for issuer in issuers:
-            self.log_change(request, issuer, words)
+        with transaction.atomic():
+            issuers = list(queryset)
+            queryset.update(updated=timezone.now(), **values)
+            for issuer in issuers:
+                self.log_change(request, issuer, words)
         messages.success(request, f"{len(issuers)} changed; this counts at the next request.")
 
 
