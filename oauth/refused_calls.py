@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from django.http import HttpRequest, JsonResponse
 from django.utils.crypto import salted_hmac
 
+from audit.attempts import new_attempt, step
 from audit.origin import client_address
-from oauth.attempts import new_attempt, step
 from oauth.calling_client import Refused
 from oauth.causes.callers import of_caller
 from oauth.causes.why import Why

@@ -15,8 +15,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from audit.attempts import new_attempt, step
 from oauth import client_status, initial_access_tokens
-from oauth.attempts import new_attempt, step
 from oauth.backend_services import GRANT_TYPE, is_without_person
 from oauth.catalogue import offered_to_new_clients
 from oauth.client_authentication import token_checksum

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from oauth.attempts import new_attempt, step
+from audit.attempts import new_attempt, step
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Consent, Grant, RefreshToken
 from oauth.token_attempts import attempt_of_token

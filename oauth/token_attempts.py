@@ -3,7 +3,7 @@
 import uuid
 from hashlib import sha256
 
-from oauth.attempts import LENGTH, new_attempt
+from audit.attempts import LENGTH, new_attempt
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Grant, RefreshToken
 
