@@ -1,4 +1,4 @@
-"""What was allowed is taken back: by the person, or by staff. Each time the audit trail is told what it was."""
+"""What was allowed is taken back: by the person, or by staff. The audit trail is told what it was."""
 
 from typing import Any
 
