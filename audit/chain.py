@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -85,7 +86,7 @@ def _idle_one() -> _End | None:
 
 
 _mine = _Mine()
-Write = Callable[[Sequence[object], list[Row], list[bytes]], bool]
+Write = Callable[[Sequence[Any], list[Row], list[bytes]], bool]
 
 
 def add(events: Sequence[Event]) -> None:
@@ -98,14 +99,14 @@ def add(events: Sequence[Event]) -> None:
         _look()
 
 
-def add_by(events: Sequence[Event], carry_out: Callable[[Sequence[object], str], bool]) -> None:
+def add_by(events: Sequence[Event], carry_out: Callable[[Sequence[Any], str], bool]) -> None:
     """PostgreSQL: write the events by a statement that does more than that, all or nothing.
 
     `carry_out` gets the parameters of MOVE and of `addition`, and says whether the chain was moved; else it
     has written nothing, and is called again. Raises what it raises.
     """
 
-    def write(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
+    def write(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
         return carry_out(move, _told(rows, hashes))
 
     while not (_mine.end.id and _added(events, write)):
@@ -128,7 +129,7 @@ def _added(events: Sequence[Event], write: Write | None = None) -> bool:
     return True
 
 
-def _on_postgresql(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
+def _on_postgresql(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
     if len(rows) >= FROM_HERE_ON_BY_COPY:
         return _by_copy(move, rows, hashes)
     with connection.cursor() as cursor:
@@ -145,7 +146,7 @@ def _told(rows: list[Row], hashes: list[bytes]) -> str:
     return orjson.dumps(told).decode()
 
 
-def _by_copy(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
+def _by_copy(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(MOVE, move)
         if not cursor.rowcount:
@@ -167,7 +168,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
-def _on_sqlite(move: Sequence[object], rows: list[Row], hashes: list[bytes]) -> bool:
+def _on_sqlite(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(MOVE, move)
         if not cursor.rowcount:

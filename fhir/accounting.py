@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 MOST_NAMED = 20
 """So many patients that a query names are told of at the most, where it finds nothing."""
 
+OF_EXPORTS = frozenset({"export-status", "export-delete", "export-file"})
+"""Kinds whose address names an export and not a resource."""
+
 Told = tuple[str, Access, str, str, str, int, int, Sequence[Shown], int]
 """Of an interaction that was allowed: kind, access, type, id, query, entry, status, what was shown, when."""
 
@@ -73,7 +76,8 @@ def refuse(request: Request, error: FhirError) -> None:
     """Write now that an interaction was refused, or has failed. Raises Django's database errors."""
     if not request.kind:
         return
-    detail = {"cause": masked("; ".join(issue.diagnostics for issue in error.issues[:3])), "code": error.code}
+    cause = error.cause or "; ".join(issue.diagnostics for issue in error.issues[:3])
+    detail = {"cause": masked(cause), "code": error.code}
     if error.expression:
         detail["expression"] = masked(error.expression)
     told = _asked(request, error.status, ())
@@ -134,10 +138,10 @@ def _companion(access: Access, by_patient: Collection[str]) -> str:
 
 def _named(told: Told) -> list[str]:
     """The patients concerned where nothing is shown: the one in context, else those the request names."""
-    _, access, resource_type, fhir_id, query, *_ = told
+    kind, access, resource_type, fhir_id, query, *_ = told
     if access.patient:
         return [access.patient]
-    if resource_type == "Patient" and is_id(fhir_id):
+    if resource_type == "Patient" and is_id(fhir_id) and kind not in OF_EXPORTS:
         return [fhir_id]
     return _in_query(resource_type, query) if "=" in query else []
 
@@ -161,7 +165,7 @@ def _in_query(resource_type: str, query: str) -> list[str]:
 def _address(told: Told) -> str:
     """What was asked for; nothing of an address that is none."""
     kind, _, resource_type, fhir_id, *_ = told
-    if kind.startswith("export-"):
+    if kind in OF_EXPORTS:
         return f"_export/{fhir_id}" if is_id(fhir_id) else "_export"
     if not is_resource_type(resource_type):
         return ""

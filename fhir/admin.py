@@ -1,24 +1,27 @@
 """The repository in the admin console: resources with their history, to look at and never to change.
 
-Only people with the right "Can view resource" find it there. Writing goes through the API, which keeps the
-indexes.
+Only people with the right "Can view resource" find it there, and each look is an event of the audit trail.
+Writing goes through the API, which keeps the indexes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from fhir import jsontext
+from audit.origin import client_address
+from fhir import accounting, jsontext
+from fhir.access import Access
 from fhir.elements import is_resource_type
-from fhir.exchange import moment
-from fhir.hashing import digest
+from fhir.exchange import Answer, Request, Shown, moment
+from fhir.hashing import MIXED, digest
 from fhir.models import Resource, ResourceVersion
 
 
@@ -85,6 +88,56 @@ class ResourceAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # no
     fields = ("type", "identity", "version", "method", "updated", "deleted", "content")
     readonly_fields = fields
     inlines = [VersionInline]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list, which shows addresses only; what was searched for is told to the audit trail."""
+        page = super().changelist_view(request, extra_context)
+        kind, _, fhir_id = request.GET.get("q", "").strip().partition("/")
+        self._tell(request, kind, fhir_id, ())
+        return page
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """A resource with all its versions."""
+        page = super().changeform_view(request, object_id, form_url, extra_context)
+        resource = self.get_object(request, object_id or "")
+        if resource is not None:
+            versions = [resource.version, *resource.versions.values_list("version", flat=True)]
+            self._tell_of(request, resource, versions)
+        return page
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What staff did to it: nothing, here."""
+        page = super().history_view(request, object_id, extra_context)
+        resource = self.get_object(request, object_id)
+        if resource is not None:
+            self._tell_of(request, resource, [resource.version])
+        return page
+
+    def _tell_of(self, request: HttpRequest, resource: Resource, versions: list[int]) -> None:
+        shown: list[Shown] = [
+            (
+                resource.type,
+                resource.fhir_id,
+                version,
+                resource.patient if version == resource.version else MIXED,
+                "",
+            )
+            for version in versions
+        ]
+        self._tell(request, resource.type, resource.fhir_id, shown)
+
+    def _tell(self, request: HttpRequest, kind: str, fhir_id: str, shown: Sequence[Shown]) -> None:
+        """Record who has looked. Where that is impossible nothing is shown."""
+        staff = Access((), subject=str(getattr(request.user, "uid", "")), origin=client_address(request.META))
+        query = request.META.get("QUERY_STRING", "")
+        looked = Request(staff, type=kind, id=fhir_id, query=query, kind="console-read")
+        accounting.record_answer(looked, Answer(200, shown=shown))
 
     @admin.display(description="FHIR id")
     def identity(self, resource: Resource) -> str:

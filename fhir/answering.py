@@ -175,6 +175,8 @@ def _caller(message: Message, error: FhirError) -> Access:
     """Who is refused, for the audit trail, where that was not asked before; nothing but the address where
     nobody knows.
     """
+    if isinstance(error, Unauthorized) and error.known is not None:
+        return error.known
     if error.status != HTTPStatus.UNAUTHORIZED:
         with suppress(FhirError):
             return authenticated(message)

@@ -51,7 +51,12 @@ def _row(issue: Issue) -> dict[str, Any]:
 
 
 class FhirError(Exception):
-    """An error that ends a FHIR request: HTTP `status`, the issues to say, and extra response `headers`."""
+    """An error that ends a FHIR request: HTTP `status`, the issues to say, and extra response `headers`.
+
+    `cause` is for the audit trail alone, where it knows more than the caller may.
+    """
+
+    cause = ""
 
     def __init__(
         self,
@@ -111,13 +116,26 @@ class BadRequest(_Fixed):
 
 
 class Unauthorized(_Fixed):
-    """401: no valid token. Always carries the challenge of https://www.rfc-editor.org/rfc/rfc6750#section-3."""
+    """401: no valid token. Always carries the challenge of https://www.rfc-editor.org/rfc/rfc6750#section-3.
+
+    `known` is whose token it was, if it is known, for the audit trail; it allows nothing.
+    """
 
     fixed_status = 401
     usual_code = "login"
 
-    def __init__(self, diagnostics: str, *, challenge: str = "Bearer", code: str | None = None) -> None:
+    def __init__(
+        self,
+        diagnostics: str,
+        *,
+        challenge: str = "Bearer",
+        code: str | None = None,
+        known: Access | None = None,
+        cause: str = "",
+    ) -> None:
         super().__init__(diagnostics, code=code, headers={"WWW-Authenticate": challenge})
+        self.known = known
+        self.cause = cause
 
 
 class Forbidden(_Fixed):

@@ -9,9 +9,14 @@ from fhir.export.models import ExportJob
 from fhir.export.running import now
 
 
-def remove(job: ExportJob) -> None:
-    """Remove an export with its files. It is out of sight at once; a worker that has it at hand stops."""
+def cancel(job: ExportJob) -> None:
+    """Put an export out of sight; a worker that has it at hand stops. Its files are still there."""
     ExportJob.objects.filter(pk=job.pk).update(state=ExportJob.State.CANCELLED)
+
+
+def remove(job: ExportJob) -> None:
+    """Remove an export with its files. It is out of sight at once."""
+    cancel(job)
     files.remove(job.pk)
     job.delete()
 

@@ -17,11 +17,12 @@ from django.db import connection, transaction
 
 from fhir import store
 from fhir.access import Access
-from fhir.associated import Place, targets
+from fhir.associated import place, targets
 from fhir.associated import resources as resources_at
 from fhir.condition import Condition
 from fhir.enforcement import AccessLapsed, guard
 from fhir.export import deletions, files, listing, rights
+from fhir.export.account import Account, record_failure
 from fhir.export.files import Writer
 from fhir.export.members import patients_of
 from fhir.export.models import ExportFile, ExportJob
@@ -30,6 +31,7 @@ from fhir.outcome import FhirError, NotFound
 from fhir.reach import Reach, named_patients, one_of
 from fhir.registry import SHARED_TYPES
 from fhir.renewal import renewing
+from fhir.search.engine import Hit
 from fhir.search.rowsets import among
 
 Result = TypeVar("Result")
@@ -65,7 +67,9 @@ def run(job_id: str, attempt: int) -> None:
         logger.warning("Export %s failed", job_id, exc_info=error)
         reason = error.diagnostics if isinstance(error, FhirError) else "The files could not be written."
         running = mine.filter(state=ExportJob.State.RUNNING)
-        running.update(state=ExportJob.State.FAILED, reason=reason, expires=expiry())
+        with transaction.atomic():
+            if running.update(state=ExportJob.State.FAILED, reason=reason, expires=expiry()):
+                record_failure(job, error, reason)
         files.remove_attempt(job_id, attempt)
 
 
@@ -91,6 +95,7 @@ class Export:
         self.total = 0
         self.last_beat = now()
         self.associated: set[int] = set()
+        self.account = Account(job.types)
 
     def run(self) -> None:
         """Write all files, then make them known at once. Raises Superseded, FhirError, AccessLapsed,
@@ -135,17 +140,19 @@ class Export:
 
     def _write(self, writer: Writer, resource_type: str, numbers: Sequence[int]) -> None:
         """Write those of these resources that are within reach, and note what they refer to."""
-        rows = self._reading(
+        hits = self._reading(
             lambda: _fetch(self.access, resource_type, numbers, self.reach[resource_type], self.job.since)
         )
-        texts = [text for _, _, _, text in rows if text is not None]
-        writer.write(ExportFile.Kind.OUTPUT, resource_type, texts)
+        self._put(writer, resource_type, hits)
         if not self._is_system:
-            places: list[Place] = [
-                (resource_type, number, patient, date) for number, patient, date, _ in rows
-            ]
-            self.associated |= targets(places)
+            self.associated |= targets(map(place, hits))
         self._advance(len(numbers))
+
+    def _put(self, writer: Writer, resource_type: str, hits: Sequence[Hit]) -> None:
+        """Write those of these that have a text, and count whose they are."""
+        written = [hit for hit in hits if hit.text]
+        writer.write(ExportFile.Kind.OUTPUT, resource_type, [hit.text for hit in written])
+        self.account.add(written)
 
     def _write_associated(self, writer: Writer) -> None:
         """Write what belongs to no patient and is referred to by what was written, directly or through
@@ -169,9 +176,8 @@ class Export:
             )
         )
         for name in dict.fromkeys(hit.type for hit in hits):
-            texts = [hit.text for hit in hits if hit.type == name and hit.text]
-            writer.write(ExportFile.Kind.OUTPUT, name, texts)
-        return targets((hit.type, hit.number, hit.patient, hit.date) for hit in hits)
+            self._put(writer, name, [hit for hit in hits if hit.type == name])
+        return targets(map(place, hits))
 
     def _reading(self, work: Callable[[], Result]) -> Result:
         """What `work` reads, under an Access that is looked up again where the guard has lapsed."""
@@ -203,24 +209,21 @@ class Export:
             ExportJob.objects.filter(pk=self.job.pk).update(
                 state=ExportJob.State.COMPLETE, transaction_time=transaction_time, expires=expiry()
             )
-
-
-Row = tuple[int, int, int, str | None]
-"""A resource's number, patient and date, and its text if it was changed late enough."""
+            self.account.record(self.job)
 
 
 def _fetch(
     access: Access, resource_type: str, numbers: Sequence[int], reach: Condition, since: int
-) -> list[Row]:
+) -> list[Hit]:
     alive, chosen = guard(access), among(numbers)
     text = (
-        Condition("CASE WHEN r.last_updated >= %s THEN r.text END", (since,))
+        Condition("CASE WHEN r.last_updated >= %s THEN r.text ELSE '' END", (since,))
         if since
         else Condition("r.text")
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT g.alive, r.id, r.patient, r.date, {text.sql} "
+            f"SELECT g.alive, r.id, r.patient, r.date, r.type, r.fhir_id, {text.sql}, r.version "
             f"FROM (SELECT {alive.sql} AS alive LIMIT 1) g LEFT JOIN fhir_resource r "
             f"ON g.alive AND r.id {chosen.sql} AND r.type = %s AND NOT r.deleted AND {reach.sql} "
             "ORDER BY r.id",
@@ -229,4 +232,4 @@ def _fetch(
         rows = cursor.fetchall()
     if not rows[0][0]:
         raise AccessLapsed
-    return [row[1:] for row in rows if row[1] is not None]
+    return [Hit(*row[1:]) for row in rows if row[1] is not None]

@@ -73,7 +73,7 @@ def _settle(numbers: frozenset[int], candidates: Rows, mend: bool) -> list[Diffe
             if row[: table.key] not in there
         )
     if mend:
-        write(ALWAYS, [], [], removed, added)
+        write(ALWAYS, [], [], removed, added, ())
     return found
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-from fhir import store
+from fhir import accounting, store
 from fhir.exchange import Answer, Request, http_date, instant
 from fhir.export import asking, ending, files, rights, starting
 from fhir.export.download import Download
@@ -63,15 +63,18 @@ def _start(request: Request, level: Level, given: Given) -> Answer:
     job = asking.job_of(request, level, given, _asked_url(request, level, given))
     ending.sweep()
 
-    def begin() -> None:
-        asking.check_number(request.access)
-        starting.enqueue(job)
-
-    store.in_transaction(begin)
     said = Issue(
         "information", "informational", "The export was started. Its address is in Content-Location."
     )
-    return Answer(202, serialise(outcome([said])), headers={"Content-Location": _address(job)})
+    answer = Answer(202, serialise(outcome([said])), headers={"Content-Location": _address(job)})
+
+    def begin() -> None:
+        asking.check_number(request.access)
+        starting.enqueue(job)
+        accounting.record_answer(request, answer)
+
+    store.in_transaction(begin)
+    return answer
 
 
 def _asked_url(request: Request, level: Level, given: Given) -> str:
@@ -108,9 +111,17 @@ def cancel_export(request: Request) -> Answer:
 
     https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-delete-request
     """
-    ending.remove(_own_job(request))
+    job = _own_job(request)
     said = Issue("information", "informational", "The export was cancelled, and its files were removed.")
-    return Answer(202, serialise(outcome([said])))
+    answer = Answer(202, serialise(outcome([said])))
+
+    def cancel() -> None:
+        ending.cancel(job)
+        accounting.record_answer(request, answer)
+
+    store.in_transaction(cancel)
+    ending.remove(job)
+    return answer
 
 
 def export_file(request: Request) -> Answer:
@@ -132,6 +143,7 @@ def export_file(request: Request) -> Answer:
         pieces = Download(files.path_of(file), check)
     except FileNotFoundError as error:
         raise _unknown() from error
+    request.type = file.type
     headers = {
         "Content-Type": "application/fhir+ndjson",
         "Content-Length": str(pieces.size),

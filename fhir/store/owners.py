@@ -60,7 +60,10 @@ def _owners(resource_type: str, fhir_id: str, version: int, key: int, text: str)
     if key != MIXED and (known := _ids.get(key)) is not None:
         return (known,)
     text = text or _text(resource_type, fhir_id, version)
-    return sorted(owners_in(resource_type, jsontext.parse(text.encode()))) if text else ()
+    found = sorted(owners_in(resource_type, jsontext.parse(text.encode()))) if text else []
+    if key != MIXED and len(found) == 1:
+        _ids[key] = found[0]
+    return found
 
 
 def _text(resource_type: str, fhir_id: str, version: int) -> str:
