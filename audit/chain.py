@@ -24,6 +24,9 @@ NUMBERS = 1 << 32
 FROM_HERE_ON_BY_COPY = 20
 """PostgreSQL takes many rows by COPY in half the time; few go in one statement."""
 
+_ONE_BEGINS = 0x6175646974
+"""The name of an advisory lock of PostgreSQL, which is a number: "audit"."""
+
 _NAMES = ", ".join(COLUMNS)
 _TYPES = ", ".join(
     f"{name} {'bigint' if name in ('id', 'time') else 'int' if name == 'status' else 'text'}"
@@ -49,7 +52,7 @@ _COPY = f"COPY audit_event ({_NAMES}, hash) FROM STDIN"
 _INSERT = f"INSERT INTO audit_event ({_NAMES}, hash) VALUES ({', '.join(['%s'] * (len(COLUMNS) + 1))})"  # noqa: S608  # our own words
 _BEGIN = (
     "INSERT INTO audit_chain (began, before, number, hash, first_kept, hash_before)"
-    " VALUES (%s, %s, 0, %s, 1, %s) ON CONFLICT DO NOTHING RETURNING id"
+    " VALUES (%s, %s, 0, %s, 1, %s) RETURNING id"
 )
 
 
@@ -189,38 +192,33 @@ def _look() -> None:
 
 
 def _begin() -> None:
-    """Begin a chain behind the last one.
+    """Begin a chain behind the last one, one thread at a time.
 
-    It stays whatever becomes of the transaction under way: PostgreSQL would let others who begin one wait
-    for its end. SQLite has one writer at a time anyway.
+    On PostgreSQL over a connection of its own: others who begin a chain would else wait for the end of the
+    transaction under way. SQLite has one writer at a time anyway.
     """
-    if connection.vendor != "postgresql" or not connection.in_atomic_block:
-        return _begin_by(connection)
+    if connection.vendor != "postgresql":
+        _begin_by(connection)
+        return
     other = connection.copy()
     try:
+        with other.cursor() as cursor:
+            # Given back when the connection is closed.
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_ONE_BEGINS,))
         _begin_by(other)
     finally:
         other.close()
 
 
 def _begin_by(database: BaseDatabaseWrapper) -> None:
-    while not _begun(database):
-        pass
-
-
-def _begun(database: BaseDatabaseWrapper) -> bool:
-    """Whether a chain was begun. Of two that do so at once, one has to look again which is the last."""
     began = now()
     with database.cursor() as cursor:
         cursor.execute("SELECT id, began, before FROM audit_chain ORDER BY id DESC LIMIT 1")
         last = cursor.fetchone()
         before = digest(*last) if last else bytes(32)
         cursor.execute(_BEGIN, (began, before, before, before))
-        begun = cursor.fetchone()
-    if begun is None:
-        return False
-    _mine.end.id, _mine.end.number, _mine.end.hash = begun[0], 0, before
-    return True
+        (number,) = cursor.fetchone()
+    _mine.end.id, _mine.end.number, _mine.end.hash = number, 0, before
 
 
 def digest(chain: int, began: int, before: bytes) -> bytes:
