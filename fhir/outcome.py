@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from fhir.access import Access
+
 Severity = Literal["fatal", "error", "warning", "information"]
 
 

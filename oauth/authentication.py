@@ -22,6 +22,7 @@ from fhir.access import Access, Guard, Rule
 from fhir.outcome import FhirError, Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
 from oauth import backend_services, catalogue, effective_access, foreign_access, standing
+from oauth.causes.endings import of_access_token
 from oauth.client_authentication import token_checksum
 from oauth.foreign_tokens import BadForeignToken, CannotTell
 from oauth.models import AccessToken
@@ -96,12 +97,12 @@ def access_for(authorization: str, origin: str = "") -> Access:
     if holder is None:
         if foreign := _foreign(token, checksum, origin):
             return foreign
-        holder = _look_up(token)
+        holder = _look_up(token, origin)
     elif time.time() >= holder.ends or (
         # Rights that are gone would answer 403 before the guard is ever asked; a dead token is a 401.
         holder.rules is None and living_id(AccessToken, holder.checksum) is None
     ):
-        raise _invalid(_ENDED)
+        raise _ended(holder.checksum, origin)
     return _access(holder, partial(_renew, token, origin), origin, is_first=is_first)
 
 
@@ -183,10 +184,10 @@ def _renew(token: str, origin: str) -> Access:
     dead.
     """
     _recent.drop(token_checksum(token))
-    return _access(_look_up(token), partial(_renew, token, origin), origin)
+    return _access(_look_up(token, origin), partial(_renew, token, origin), origin)
 
 
-def _look_up(token: str) -> Holder:
+def _look_up(token: str, origin: str) -> Holder:
     """Verify the token, read its row, and keep what was found. Raises Unauthorized."""
     stamp = standing.current()
     try:
@@ -195,7 +196,7 @@ def _look_up(token: str) -> Holder:
         raise _invalid(str(error)) from error
     found = living_id(AccessToken, verified.checksum)
     if found is None:
-        raise _invalid(_ENDED)
+        raise _ended(verified.checksum, origin)
     row = AccessToken.objects.select_related("user", "application", "launch_context", "consent").get(pk=found)
     holder = _holder(row, verified.kid, stamp)
     _recent.put(holder)
@@ -235,6 +236,27 @@ def _rules(holder: Holder) -> tuple[Rule, ...]:
     return effective_access.rules(holder.scopes, rights_of(holder.user), holder.patient)
 
 
-def _invalid(why: str) -> Unauthorized:
+def _ended(checksum: str, origin: str) -> Unauthorized:
+    """The 401 for a token that was good once, with whose it was and what has ended it for the audit trail."""
+    rows = AccessToken.objects.select_related("user", "application", "launch_context", "consent")
+    row = rows.filter(token_checksum=checksum).first()
+    if row is None:
+        return _invalid(
+            _ENDED, Access(rules=(), origin=origin), "The access token is not kept here any more."
+        )
+    client = row.application.client_id
+    known = Access(
+        rules=(),
+        subject=str(row.user.uid) if row.user else client,
+        client=client,
+        patient=row.launch_context.patient if row.launch_context else "",
+        origin=origin,
+        attempt=attempt_of_family(row.token_family, row.jti),
+    )
+    return _invalid(_ENDED, known, of_access_token(row))
+
+
+def _invalid(why: str, known: Access | None = None, cause: str = "") -> Unauthorized:
     """401 with error="invalid_token". https://www.rfc-editor.org/rfc/rfc6750#section-3.1"""
-    return Unauthorized(why, challenge=f'{REALM}, error="invalid_token", error_description="{why}"')
+    challenge = f'{REALM}, error="invalid_token", error_description="{why}"'
+    return Unauthorized(why, challenge=challenge, known=known, cause=cause)

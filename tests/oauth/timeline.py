@@ -1,48 +1,60 @@
-"""The timeline of an authorization attempt, as tests read it from the audit trail."""
+"""Timelines of authorization attempts, read as staff read them: by the reference code that was shown."""
 
+import json
 import re
-from typing import Any
-
-import orjson
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from audit.models import Event
-from tests.oauth.flow import answer_of
+from audit.recording import waiting
+
+_PATTERNS = {
+    "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC",
+    "n": r"[0-9]+",
+    "attempt": r"[2-9A-Z]{8}",
+    "subject": r"[0-9a-f-]{36}",
+}
 
 
-def steps(attempt: str) -> list[Event]:
-    """The events under a reference code, in the order in which they were written."""
-    return list(Event.objects.filter(attempt=attempt).order_by("time", "id"))
+class Step(NamedTuple):
+    """One step of a timeline."""
+
+    kind: str
+    outcome: str
+    person: str
+    client: str
+    detail: dict[str, Any]
 
 
-def kinds(attempt: str) -> list[str]:
-    """Their kinds, one that comes several times in a row named once."""
-    found = [event.kind for event in steps(attempt)]
-    return [kind for place, kind in enumerate(found) if place == 0 or found[place - 1] != kind]
+def steps(reference: str) -> list[Step]:
+    """All that stands under a reference code, in its order."""
+    waiting.write()
+    found = Event.objects.filter(attempt=reference).order_by("time", "pk")
+    return [
+        Step(one.kind, one.outcome, one.person, one.client, json.loads(one.detail or "{}")) for one in found
+    ]
 
 
-def detail(event: Event) -> dict[str, Any]:
-    """What is told of an event besides its columns."""
-    return dict(orjson.loads(event.detail)) if event.detail else {}
+def shown_reference(answer: Any) -> str:
+    """The reference code in an answer: of a page, in the address that leads back to the app, or in JSON."""
+    text = answer.content.decode()
+    if "Location" in answer.headers:
+        query = parse_qs(urlsplit(answer["Location"]).query)
+        text = query.get("error_description", [""])[0]
+    found = re.search(r'\(reference ([2-9A-Z]{8})\)|<p class="code">([2-9A-Z]{8})</p>', text)
+    assert found is not None, (answer.status_code, text[-2000:])
+    return found[1] or found[2]
 
 
-def told(attempt: str, kind: str) -> dict[str, Any]:
-    """The detail of the last step of this kind."""
-    return detail([event for event in steps(attempt) if event.kind == kind][-1])
-
-
-def reference(answer: Any) -> str:
-    """The reference code that an error page, or an error that an app was sent, shows."""
-    if answer.status_code in (400, 404) and b'<p class="code">' in answer.content:
-        found = re.search(r'<p class="code">([2-9A-Z]{8})</p>', answer.content.decode())
-    else:
-        found = re.search(r"\(reference ([2-9A-Z]{8})\)", answer_of(answer)["error_description"])
-    assert found, answer.content
-    return found[1]
-
-
-def refusal(answer: Any) -> tuple[str, str, str]:
-    """Of the step that a refused answer's reference code ends in: kind, rule and cause."""
-    last = steps(reference(answer))[-1]
-    assert last.outcome == "refused"
-    said = detail(last)
-    return last.kind, said["rule"], said["cause"]
+def says(sentence: str, template: str, **values: object) -> bool:
+    """Whether a sentence is the template, with these values and, for {time}, {n}, {attempt} and {subject},
+    whatever time, number, reference code or subject identifier.
+    """
+    parts = re.split(r"\{(\w+)\}", template)
+    pattern = "".join(
+        (_PATTERNS[part] if part in _PATTERNS and part not in values else re.escape(str(values[part])))
+        if place % 2
+        else re.escape(part)
+        for place, part in enumerate(parts)
+    )
+    return re.fullmatch(pattern, sentence) is not None
