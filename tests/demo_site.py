@@ -70,7 +70,7 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     with _database(directory, f"smartcdr_demo_{port}") as database_url:
         environment = os.environ | {
             "DEVELOPMENT": "1",
-            "DJANGO_SETTINGS_MODULE": "smartcdr.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.demo_settings",
             "SITE_URL": f"http://localhost:{port}",
             "DATABASE_URL": database_url,
         }

@@ -16,19 +16,9 @@ SPARED = Requirement("SMART-2", "brands.html#brand", "SHALL", "Brands have names
 TESTS = {"SMART-1": ["tests/test_something.py::test_it_works"]}
 
 
-@pytest.fixture(scope="module")
-def marks() -> dict[str, list[str]]:
-    """What every test says that it proves."""
-    return collected_elsewhere()
-
-
-@pytest.mark.xdist_group("conformance")
-def test_every_requirement_has_a_test_or_a_reason(marks: dict[str, list[str]]) -> None:
+def test_every_requirement_has_a_test_or_a_reason_and_the_page_is_what_the_marks_say() -> None:
+    marks = collected_elsewhere()
     assert faults(requirements(), marks) == []
-
-
-@pytest.mark.xdist_group("conformance")
-def test_the_page_is_what_the_marks_say(marks: dict[str, list[str]]) -> None:
     is_current = PAGE.read_text(encoding="utf-8") == page(requirements(), marks)
     assert is_current, "docs/conformance.md is out of date: make conformance writes it anew"
 

@@ -50,6 +50,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('demo') / 'demo.sqlite3'}"
 
 
+@pytest.mark.xdist_group("serving")  # with a database that is filled once
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_both_servers_answer_and_a_signal_stops_both_cleanly(
     tmp_path: Path, database: str, stop: signal.Signals

@@ -7,6 +7,7 @@ import ast
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -99,9 +100,15 @@ def test_two_thousand_requests_are_answered_as_the_model_says() -> None:
     assert not found, f"{len(found)} differences, the first:\n{found[0]}"
 
 
+@cache
+def first_difference_of_the_product(kinds: tuple[str, ...]) -> str:
+    """A report from the first clinic, or nothing; asked once for all faults that show in the same kinds."""
+    return next(differences(range(1), kinds), "")
+
+
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.__name__)
 def test_the_model_notices_a_planted_fault(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert next(differences(range(1), ALL_FAULTS[fault] or KINDS), "") == ""
+    assert first_difference_of_the_product(ALL_FAULTS[fault] or KINDS) == ""
     fault(monkeypatch.setattr)
     found = next(differences(range(WORLDS), ALL_FAULTS[fault] or KINDS), "")
     assert found, f"{fault.__doc__} — and no request shows it"
