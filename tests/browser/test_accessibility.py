@@ -20,6 +20,8 @@ SCOPE = "openid fhirUser offline_access launch/patient launch/encounter patient/
 BAD_PAGE = """<!doctype html><html lang="en"><title>Bad</title><main><h3>Too deep</h3>
 <p style="color: #eee; background: #fff">Painted by a style that our policy refuses</p>
 <input><img src="data:,"><button aria-label="a"></button><button aria-label="b"></button></main></html>"""
+MOST_LOOKS = 50
+"""What apps read is on the page half a second later."""
 HARD_TO_READ = "p = document.querySelector('p'); p.style.color = '#aaa'; p.style.background = '#fff'"
 
 
@@ -247,9 +249,26 @@ def test_the_lab_viewer(demo_site: DemoSite, visitors: Visitors, axe: Checker) -
     expect(page.locator(".values tbody tr").first).to_be_visible()
     axe.check(page, "Lab Viewer with the values")
     app = page.url
+    for _ in range(MOST_LOOKS):
+        page.goto(f"{demo_site.url}/oauth/manage")
+        if page.get_by_text("Has used your record").count():
+            break
+    axe.check(page, "what apps did")
+    page.get_by_role("link", name="See each time that Lab Viewer, used by you").click()
+    expect(page.get_by_role("heading", name="What was done with your record", level=1)).to_be_visible()
+    expect(page.get_by_role("list", name="Uses").get_by_text("Searched for").first).to_be_visible()
+    axe.check(page, "each single use")
+    page.get_by_label("Outcome").select_option("failed")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("status")).to_contain_text("Nothing is on record")
+    axe.check(page, "no use")
+    page.goto(f"{demo_site.url}/oauth/manage/activity?since=yesterday")
+    expect(page.locator(".errorlist").first).to_be_visible()
+    axe.check(page, "uses with a fault in the filter")
     page.goto(f"{demo_site.url}/oauth/manage")
     page.get_by_role("button", name="Take back all access from Lab Viewer").click()
     patient.sees("Lab Viewer has no access any more")
+    axe.check(page, "what an app did that has no access any more")
     page.goto(app)
     patient.sees("Your access has ended")
     axe.check(page, "Lab Viewer without access")

@@ -79,6 +79,22 @@ def test_a_person_signs_in_picks_consents_and_revokes_with_the_keyboard_alone(
     expect(page.get_by_role("status")).to_contain_text("has no access any more")
 
 
+@pytest.mark.requirement("https://www.w3.org/TR/WCAG22/#keyboard")
+def test_a_patient_looks_for_uses_of_their_record_with_the_keyboard_alone(
+    demo_site: DemoSite, visitors: Visitors
+) -> None:
+    page = signed_in(visitors, "anna.bauer").page
+    page.goto(f"{demo_site.url}/oauth/manage/activity")
+    tab_to(page, "Kind of record")
+    page.keyboard.type("Presc")
+    tab_to(page, "Outcome")
+    page.keyboard.type("Ref")
+    press(page, "Show")
+    page.wait_for_url("**outcome=refused*")
+    expect(page.get_by_label("Kind of record")).to_have_value("MedicationRequest")
+    expect(page.get_by_role("status")).to_contain_text("Nothing is on record")
+
+
 @pytest.mark.requirement("https://www.w3.org/TR/WCAG22/#bypass-blocks")
 def test_the_first_key_leads_past_the_navigation(demo_site: DemoSite, visitors: Visitors) -> None:
     page = signed_in(visitors, "mei.chen").page
@@ -123,6 +139,13 @@ def test_nothing_is_lost_at_twice_and_at_four_times_the_size(
         assert cut_off(page) == [], name
         go_on()
     page.wait_for_url(f"{callback(demo_site)}?*")
-    for path in ("/launch/", "/oauth/manage", "/accounts/password/change/", "/accounts/logout/", "/nothing"):
+    for path in (
+        "/launch/",
+        "/oauth/manage",
+        "/oauth/manage/activity",
+        "/accounts/password/change/",
+        "/accounts/logout/",
+        "/nothing",
+    ):
         page.goto(f"{demo_site.url}{path}")
         assert cut_off(page) == [], path
