@@ -1,0 +1,95 @@
+"""What the audit trail still holds when the server's processes end, in order or not; on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from audit.models import Event
+from tests.fhir.serving import Server, serving
+from tests.oauth.doors import World, make_world
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("ends"),
+]
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    return make_world("openid fhirUser patient/*.cruds offline_access")
+
+
+def read(server: Server, world: World, number: int) -> float:
+    """One read, told apart by its query; when it was answered."""
+    authorization = f"Bearer {world.tokens['access_token']}"
+    answer = server.send("GET", f"Observation?code={number}", Authorization=authorization)
+    assert answer.status == 200
+    return time.monotonic()
+
+
+def refused(server: Server, world: World) -> None:
+    authorization = f"Bearer {world.tokens['access_token']}"
+    assert server.send("GET", "Patient/not-mine", Authorization=authorization).status == 404
+
+
+def written(server: Server, world: World) -> None:
+    authorization = f"Bearer {world.tokens['access_token']}"
+    observation = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "weight"},
+        "subject": {"reference": "Patient/p1"},
+    }
+    assert server.send("POST", "Observation", observation, Authorization=authorization).status == 201
+
+
+def told() -> set[int]:
+    """The numbers of the reads that the trail has, which is verified."""
+    call_command("verify_audit", stdout=StringIO())
+    details = Event.objects.filter(kind="search-type").values_list("detail", flat=True)
+    return {int(detail.rpartition("=")[2].strip('"}')) for detail in details}
+
+
+def kill(server: Server) -> None:
+    """All workers at once, with no chance to do anything more."""
+    for pid in server.workers():
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.requirement("audit: nothing is lost when the server is told to end")
+def test_a_server_that_is_told_to_end_writes_what_it_still_has_in_mind(world: World) -> None:
+    with serving() as server:
+        for number in range(40):
+            read(server, world, number)
+    assert told() == set(range(40))
+
+
+@pytest.mark.requirement("audit: at most one second of allowed reads is lost when the server is killed")
+def test_a_killed_server_loses_a_second_of_allowed_reads_at_the_most_and_nothing_else(world: World) -> None:
+    with serving() as server:
+        answered = [read(server, world, 0)]
+        while answered[-1] < answered[0] + 1.5:
+            answered.append(read(server, world, len(answered)))
+        refused(server, world)
+        written(server, world)
+        killed = time.monotonic()
+        kill(server)
+    assert told() >= {number for number, moment in enumerate(answered) if moment < killed - 1}
+    assert Event.objects.filter(kind="read", outcome="refused", patient="p1").count() == 1
+    assert Event.objects.filter(kind="create", outcome="allowed", patient="p1").count() == 1
+
+
+@pytest.mark.requirement("audit: with AUDIT_SYNC nothing is lost when the server is killed")
+def test_with_audit_sync_a_killed_server_loses_nothing(world: World) -> None:
+    with serving(AUDIT_SYNC="1") as server:
+        for number in range(20):
+            read(server, world, number)
+        kill(server)
+    assert told() == set(range(20))
