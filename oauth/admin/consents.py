@@ -12,6 +12,7 @@ from oauth.admin.read_only import ReadOnlyAdmin
 from oauth.consent_duration import in_words
 from oauth.models import Consent
 from oauth.revocation import revoke_all
+from oauth.withdrawing import tell_withdrawn
 
 
 @admin.register(Consent)
@@ -52,7 +53,9 @@ class ConsentAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             chosen = list(queryset.values_list("pk", flat=True))
             count = revoke_all(consent__in=chosen)
-            for each in Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True):
+            in_force = Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True)
+            for each in in_force.select_related("application", "user"):
                 self.log_change(request, each, "Withdrawn, and its tokens revoked.")
+                tell_withdrawn(request, each, by="staff")
             Consent.objects.filter(pk__in=chosen, withdrawn__isnull=True).update(withdrawn=timezone.now())
         messages.success(request, f"{len(chosen)} withdrawn, {count} tokens revoked.")
