@@ -84,7 +84,7 @@ def refuse(request: Request, error: FhirError) -> None:
     patients = _named(told)
     if not patients and error.status != 401 and is_id(request.id) and is_resource_type(request.type):
         patients = owners_of(request.type, request.id)
-    record(*(_event(told, patient, [_address(told)], detail) for patient in patients or ("",)))
+    record(*(_event(told, patient, _address(told), detail) for patient in patients or ("",)))
 
 
 def fail(request: Request) -> None:
@@ -115,7 +115,10 @@ def _asked(request: Request, status: int, shown: Sequence[Shown]) -> Told:
 def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:
     shown = told[7]
     if not shown:
-        return [_event(told, patient, [_address(told)]) for patient in _named(told) or ("",)]
+        return [_event(told, patient, _address(told)) for patient in _named(told) or ("",)]
+    if len(shown) == 1 and len(found[0]) == 1:
+        kind, fhir_id, version, _, _ = shown[0]
+        return [_event(told, next(iter(found[0])), f"{kind}/{fhir_id}/_history/{version}")]
     by_patient: dict[str, list[str]] = {}
     nobodys: list[str] = []
     for (kind, fhir_id, version, _, _), patients in zip(shown, found, strict=True):
@@ -126,7 +129,7 @@ def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:
             nobodys.append(address)
     if nobodys:
         by_patient.setdefault(_companion(told[1], by_patient), []).extend(nobodys)
-    return [_event(told, patient, addresses) for patient, addresses in by_patient.items()]
+    return [_event(told, patient, " ".join(addresses)) for patient, addresses in by_patient.items()]
 
 
 def _companion(access: Access, by_patient: Collection[str]) -> str:
@@ -172,9 +175,9 @@ def _address(told: Told) -> str:
     return f"{resource_type}/{fhir_id}" if is_id(fhir_id) else resource_type
 
 
-def _event(told: Told, patient: str, addresses: list[str], said: dict[str, Any] | None = None) -> Event:
+def _event(told: Told, patient: str, what: str, said: dict[str, Any] | None = None) -> Event:
     kind, access, resource_type, _, query, entry, status, _, time = told
-    detail = dict(said or {})
+    detail = dict(said) if said else {}
     if query:
         detail["query"] = masked_query(query)
     if entry >= 0:
@@ -187,7 +190,7 @@ def _event(told: Told, patient: str, addresses: list[str], said: dict[str, Any] 
         access.client,
         patient,
         resource_type if is_resource_type(resource_type) else "",
-        " ".join(addresses),
+        what,
         access.origin,
         access.attempt if access.is_first or status >= 400 else "",
         detail,
