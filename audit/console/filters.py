@@ -6,11 +6,12 @@ reference code have indexes of their own, everything else is sought along the in
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.core.validators import MinValueValidator
+from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from audit.models import Event
 
 DAYS = 7
 _LONGEST = 200
+_EARLIEST = MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC), "Write a later time.")
 _MOMENT = "%Y-%m-%dT%H:%M"
 _INPUTS = (_MOMENT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
 
@@ -50,12 +52,14 @@ class FilterForm(forms.Form):
         required=False,
         label="From (UTC)",
         input_formats=_INPUTS,
+        validators=[_EARLIEST],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT),
     )
     until = forms.DateTimeField(
         required=False,
         label="To (UTC)",
         input_formats=_INPUTS,
+        validators=[_EARLIEST],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT),
     )
     outcome = forms.ChoiceField(
@@ -112,6 +116,25 @@ def wanted(chosen: dict[str, Any]) -> QuerySet[Event]:
     return events.order_by("-time", "-id")
 
 
+def edge(chosen: dict[str, Any], after: tuple[int, int] | None, most: int) -> int:
+    """Down to which time to look for one page, so that no page takes long however rare is what it is about:
+    the time of the event that stands `most` behind the place `after`, or behind the latest. 0 where all may
+    be looked at, by an index or because there are no more.
+    """
+    has_index = chosen["patient"] or chosen["person"]
+    if has_index or not any(
+        chosen[name] for name in FilterForm.base_fields if name not in ("since", "until")
+    ):
+        return 0
+    times = Event.objects.filter(time__gte=_microseconds(chosen["since"]))
+    if after is not None:
+        times = times.filter(time__lte=after[0])
+    elif chosen["until"]:
+        times = times.filter(time__lte=_microseconds(chosen["until"]))
+    found = times.order_by("-time").values_list("time", flat=True)[most : most + 1]
+    return next(iter(found), 0)
+
+
 def behind(events: QuerySet[Event], time: int, number: int) -> QuerySet[Event]:
     """Those that follow the event with this time and id, in the order of `wanted`."""
     return events.filter(Q(time__lt=time) | Q(time=time, id__lt=number), time__lte=time)
@@ -128,7 +151,8 @@ def _of(people: list[str]) -> Q:
 
 def _about(events: QuerySet[Event], resource: str) -> QuerySet[Event]:
     """Events of a type, or about one resource, or about one version of it."""
-    padded = events.annotate(padded=Concat(Value(" "), F("what"), Value(" ")))
+    whole = Concat(Value(" "), F("what"), Value(" "), output_field=TextField())
+    padded = events.annotate(padded=whole)
     if "/" not in resource:
         return padded.filter(Q(type=resource) | Q(padded__contains=f" {resource}/"))
     return padded.filter(Q(padded__contains=f" {resource} ") | Q(padded__contains=f" {resource}/"))
@@ -139,7 +163,9 @@ def _sought(events: QuerySet[Event], text: str) -> QuerySet[Event]:
     text = text.strip()
     if "/" in text:
         return _about(events, text)
-    any_of = Q(attempt=code_in(text)[:_LONGEST]) | Q(patient=text) | Q(address=text) | Q(type=text)
+    any_of = Q(patient=text) | Q(address=text) | Q(type=text)
+    if code := code_in(text):
+        any_of |= Q(attempt=code)
     any_of |= Q(person__in=people_meant(text)) | Q(client__in=clients_meant(text)) | Q(kind=text)
     if is_uuid(text):
         any_of |= Q(person=text)

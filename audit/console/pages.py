@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from audit.console.export import FORMATS
-from audit.console.filters import FilterForm, behind, wanted
+from audit.console.filters import FilterForm, behind, edge, wanted
 from audit.console.lines import details, lines, place, resource_page, sentence
 from audit.console.words import shown
 from audit.events import Event as Told
@@ -26,6 +26,8 @@ from audit.origin import client_address
 from audit.recording import record
 
 AT_ONCE = 50
+LOOKED_AT = 300_000
+"""So many events are looked at for one page."""
 LIST = "admin:audit_event_changelist"
 _BEHIND = "behind"
 
@@ -49,16 +51,22 @@ def listed(room: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return page(room, request, "events.html", context, 400)
     events = wanted(form.cleaned_data)
-    if after := _place(request.GET.get(_BEHIND, "")):
+    after = _place(request.GET.get(_BEHIND, ""))
+    if after is not None:
         events = behind(events, *after)
+    if down_to := edge(form.cleaned_data, after, LOOKED_AT):
+        events = events.filter(time__gte=down_to)
     found = list(events.defer("hash", "detail")[: AT_ONCE + 1])
-    more = {_BEHIND: f"{found[AT_ONCE - 1].time}.{found[AT_ONCE - 1].pk}"} if len(found) > AT_ONCE else {}
+    is_more = len(found) > AT_ONCE
+    last = (found[AT_ONCE - 1].time, found[AT_ONCE - 1].pk) if is_more else (down_to, 0)
+    more = _chosen(request) | {_BEHIND: f"{last[0]}.{last[1]}"}
     since, until = form.cleaned_data["since"], form.cleaned_data["until"]
     context |= {
         "lines": lines(request, found[:AT_ONCE]),
         "since": shown(int(since.timestamp() * 1_000_000)),
         "until": shown(int(until.timestamp() * 1_000_000)) if until else "now",
-        "older": f"?{urlencode(_chosen(request) | more)}" if more else "",
+        "looked_back_to": shown(down_to) if down_to and not is_more else "",
+        "older": f"?{urlencode(more)}" if is_more or down_to else "",
         "newest": f"?{urlencode(_chosen(request))}" if after else "",
         "narrowed": any(form.cleaned_data[name] for name in form.fields if name not in ("q", "since")),
     }
