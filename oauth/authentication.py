@@ -114,7 +114,7 @@ def _foreign(token: str, checksum: str, origin: str) -> Access | None:
     try:
         found = foreign_access.holder_of(token, checksum)
     except BadForeignToken as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), Access(rules=(), client=error.client, origin=origin)) from error
     except CannotTell as error:
         raise FhirError(503, "transient", str(error), headers={"Retry-After": "2"}) from error
     if found is None:

@@ -20,7 +20,7 @@ from launch.rights import (
 )
 from oauth import catalogue, effective_access, standing
 from oauth.foreign_introspection import confirmed
-from oauth.foreign_tokens import BadForeignToken, ForeignToken, verify
+from oauth.foreign_tokens import BadForeignToken, ForeignToken, blaming, name_of_client, verify
 from oauth.models import TrustedIssuer
 from oauth.recent_holders import RecentHolders
 from oauth.scopes import ResourceScope, Scope, parse_scopes
@@ -86,7 +86,8 @@ def holder_of(token: str, checksum: str) -> tuple[ForeignHolder, bool] | None:
     known = _recent.get(checksum)
     if known is not None and time.monotonic() < known.until:
         if time.time() >= known.ends:
-            raise BadForeignToken("The token has expired (exp).")
+            with blaming(known.client):
+                raise BadForeignToken("The token has expired (exp).")
         return known, False
     found = _look_up(token, checksum)
     return None if found is None else (found, known is None)
@@ -106,10 +107,11 @@ def _look_up(token: str, checksum: str) -> ForeignHolder | None:
     if issuer is None:
         raise BadForeignToken("The token's issuer (iss) is not trusted here.")
     said = verify(jwt, issuer)
-    if issuer.is_introspected:
-        said = confirmed(token, said, issuer)
-    age = ASKED_AGE if issuer.is_introspected else VERIFIED_AGE
-    holder = _holder(said, issuer, checksum, stamp, begun + age)
+    with blaming(name_of_client(issuer, said.client)):
+        if issuer.is_introspected:
+            said = confirmed(token, said, issuer)
+        age = ASKED_AGE if issuer.is_introspected else VERIFIED_AGE
+        holder = _holder(said, issuer, checksum, stamp, begun + age)
     _recent.put(holder)
     return holder
 
@@ -127,9 +129,9 @@ def _holder(
         until=until,
         user=user,
         fhir_user=said.person,
-        # A space is in no id of our clients and no subject of people here: nobody is taken for one of them.
+        # In no subject of people here is a space either.
         subject=str(user.uid) if user else f"{issuer.issuer} {said.subject}"[:_LONGEST_NAME],
-        client=f"{issuer.issuer} {said.client}"[:_LONGEST_NAME],
+        client=name_of_client(issuer, said.client),
         patient=said.patient,
         scopes=tuple(scope for scope in granted if _has_meaning(scope, bool(said.person))),
         limits=limits,

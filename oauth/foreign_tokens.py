@@ -6,7 +6,8 @@ https://www.rfc-editor.org/rfc/rfc9068#section-4 https://www.rfc-editor.org/rfc/
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -33,7 +34,12 @@ _LATEST = 1e11
 
 
 class BadForeignToken(Exception):
-    """The token is refused; the message names the rule, and quotes nothing of the token."""
+    """The token is refused; the message names the rule, and quotes nothing of the token.
+
+    `client` is for the audit trail: the client whose token it was, as far as a good signature proves it.
+    """
+
+    client = ""
 
 
 class CannotTell(Exception):
@@ -62,7 +68,36 @@ def verify(jwt: SignedJwt, issuer: TrustedIssuer) -> ForeignToken:
     key, algorithm = _key(jwt.header, issuer)
     if not jwt.is_signed_by(key.key, algorithm):
         raise BadForeignToken("The token's signature is not that of its issuer's key.")
-    claims = jwt.claims
+    with blaming(_client_if_any(jwt.claims, issuer)):
+        return _judged(jwt.claims, issuer)
+
+
+@contextmanager
+def blaming(client: str) -> Iterator[None]:
+    """Let each refusal of a token within know whose token it is."""
+    try:
+        yield
+    except BadForeignToken as error:
+        error.client = client
+        raise
+
+
+def name_of_client(issuer: TrustedIssuer, client: str) -> str:
+    """What a client of another server is called here. No id of our clients has a space, so that it cannot be
+    taken for one of them.
+    """
+    return f"{issuer.issuer} {client}"[:_LONGEST_TEXT]
+
+
+def _client_if_any(claims: Mapping[str, Any], issuer: TrustedIssuer) -> str:
+    try:
+        return name_of_client(issuer, client_of(claims, issuer))
+    except BadForeignToken:
+        return name_of_client(issuer, "")
+
+
+def _judged(claims: Mapping[str, Any], issuer: TrustedIssuer) -> ForeignToken:
+    """What claims say that the issuer has signed, if they meet every rule. Raises BadForeignToken."""
     if claims.get("iss") != issuer.issuer:
         raise BadForeignToken("The token's issuer (iss) is another one.")
     _check_audience(claims, issuer)

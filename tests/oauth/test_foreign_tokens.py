@@ -16,7 +16,9 @@ from jwt.utils import base64url_encode
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Proxy, User
+from fhir.outcome import Unauthorized
 from oauth import foreign_access
+from oauth.authentication import access_for
 from oauth.foreign_tokens import ForeignToken, verify
 from oauth.models import Scope, TrustedIssuer
 from oauth.signed_jwt import SignedJwt
@@ -543,21 +545,44 @@ def test_tokens_of_ours_ask_the_database_nothing_more(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_at_once_get_what_each_token_gives(clinic: None) -> None:
+def test_many_at_once_get_what_each_token_gives() -> None:
     other = other_issuer()
-    tokens = {patient: other.token(patient=patient) for patient in ("a", "b")}
-    arrived, seen = threading.Barrier(6), []
+    tokens = [other.token(patient=patient) for patient in "abc"]
+    arrived = threading.Barrier(len(tokens) * 2)
+    seen: list[tuple[str, frozenset[str] | None]] = []
 
-    def ask(mine: str, foreign: str) -> None:
+    def ask(token: str) -> None:
         try:
             arrived.wait(20)
-            seen.append(statuses(tokens[mine], f"Patient/{mine}", f"Patient/{foreign}"))
+            access = access_for(f"Bearer {token}")
+            seen.extend((access.patient, rule.patients) for rule in access.rules)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=ask, args=pair) for pair in [("a", "b"), ("b", "a")] * 3]
+    threads = [threading.Thread(target=ask, args=[token]) for token in tokens * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [[200, 404]] * 6
+    assert sorted(seen) == [(patient, frozenset({patient})) for patient in "aabbcc"]
+
+
+def test_the_audit_trail_learns_whose_a_refused_token_is_if_its_issuer_has_signed_it(other: Other) -> None:
+    def known(token: str) -> tuple[str, str]:
+        with pytest.raises(Unauthorized) as refusal:
+            access_for(f"Bearer {token}", "10.0.0.1")
+        whose = refusal.value.known
+        assert whose is not None
+        assert (whose.rules, whose.origin) == ((), "10.0.0.1")
+        return whose.client, whose.person
+
+    assert known(other.token(aud="x")) == (f"{ISSUER} their-app", "")
+    assert known(other.token(aud="x", client_id=None)) == (f"{ISSUER} ", "")
+    assert known(other.token(key=p256(1))) == ("", "")
+
+
+def test_nobody_there_is_taken_for_somebody_here(other: Other) -> None:
+    user, client = make_user("Practitioner/p"), make_client(client_id="their-app")
+    said = access_for(f"Bearer {other.token(sub=str(user.uid), client_id=client.client_id)}")
+    assert (said.client, said.subject) == (f"{ISSUER} their-app", f"{ISSUER} {user.uid}")
+    assert said.ticket == ""
