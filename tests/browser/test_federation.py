@@ -12,7 +12,7 @@ from accounts.models import IdentityProvider
 from tests import machine
 from tests.browser.axe_core import Checker
 from tests.browser.test_accessibility import WCAG
-from tests.chromium import DESKTOP, Visitor
+from tests.chromium import Visitor
 from tests.demo_site import DemoSite
 
 pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
@@ -53,7 +53,7 @@ def test_a_clinician_signs_in_elsewhere_in_a_browser_and_is_back(
     # No query of the test's own may run while Playwright's event loop does.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport=DESKTOP)
+        page = browser.new_page()
         person = Visitor(demo_site, page, tmp_path)
         page.goto(f"{here}/accounts/login/?next=/accounts/sessions/")
         expect(page.get_by_role("button", name="Sign in with Hospital directory")).to_be_visible()

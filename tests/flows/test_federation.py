@@ -1,4 +1,5 @@
-"""A clinician of one Smart CDR signs in at another by the first one's OpenID Connect, and launches an app.
+"""A clinician of one Smart CDR signs in at another by the first one's OpenID Connect, and launches an app; an
+app of the first one reads at the other.
 
 The other one is the demonstration, in processes of its own; "here" is the server of these tests.
 """
@@ -17,7 +18,11 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
 from accounts.models import IdentityProvider, User
+from oauth.models import TrustedIssuer
+from oauth.trusted_issuers import keep_secret
 from tests.demo_site import ROOT, DemoSite
+from tests.flows.conftest import CALLBACK as APP_CALLBACK
+from tests.flows.conftest import App
 from tests.launch.conftest import patient, put
 from tests.oauth.flow import Flow, answer_of, make_client
 from tests.person import SECONDS, Page, Person
@@ -216,3 +221,54 @@ def test_nobody_comes_in_as_the_fhir_user_of_another_account(
     assert not is_signed_in(browser)
     assert rules(caplog) == [("fhir_user", MEI)]
     assert not SocialAccount.objects.exists()
+
+
+@pytest.fixture(scope="module")
+def app_there(demo_site: DemoSite) -> App:
+    """An app of the other server, which may also ask there about everybody's tokens."""
+    told = demo_site.register(
+        client_name=f"Rounds {secrets.token_hex(4)}",
+        application_type="web",
+        token_endpoint_auth_method="client_secret_basic",
+        redirect_uris=[APP_CALLBACK],
+        scope="openid fhirUser user/Patient.rs",
+        introspection="any",
+    )
+    return App(demo_site.fhir, "Rounds", told["client_id"], told["client_secret"])
+
+
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9068#section-4")
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc7662#section-2")
+def test_an_app_token_of_the_other_server_opens_our_fhir_api_until_it_is_revoked_there(
+    demo_site: DemoSite, app_there: App, mei: Person
+) -> None:
+    put(patient("amy", "Shaw", "Amy"))
+    User.objects.create_user("mei.chen", fhir_user=MEI)
+    token = app_there.sign_in(mei, "openid fhirUser user/Patient.rs")["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert Client().get("/fhir/Patient/amy", headers=headers).status_code == 401
+    issuer = TrustedIssuer(
+        name="Meadowbrook Clinic",
+        issuer=demo_site.url,
+        audience=demo_site.fhir,
+        fhir_base=demo_site.fhir,
+        scope="user/*.rs",
+        checking=TrustedIssuer.Checking.INTROSPECTION,
+        introspection_client_id=app_there.client_id,
+    )
+    keep_secret(issuer, app_there.client_secret)
+    issuer.save()
+    assert Client().get("/fhir/Patient/amy", headers=headers).status_code == 200
+    assert Client().get("/fhir/Observation?patient=amy", headers=headers).status_code == 403
+    TrustedIssuer.objects.update(audience="")
+    assert Client().get("/fhir/Patient/amy", headers=headers).status_code == 401
+    TrustedIssuer.objects.update(audience=demo_site.fhir)
+    answer = requests.post(
+        f"{demo_site.url}/oauth/revoke", {"token": token}, auth=app_there.login, timeout=SECONDS
+    )
+    assert answer.status_code == 200
+    # The answer counts for one second at most.
+    until, status = time.monotonic() + 5, 200
+    while status == 200 and time.monotonic() < until:
+        status = Client().get("/fhir/Patient/amy", headers=headers).status_code
+    assert status == 401
