@@ -172,7 +172,7 @@ def _address(told: Told) -> str:
         return f"_export/{fhir_id}" if is_id(fhir_id) else "_export"
     if not is_resource_type(resource_type):
         return ""
-    return f"{resource_type}/{fhir_id}" if is_id(fhir_id) else resource_type
+    return masked(f"{resource_type}/{fhir_id}") if is_id(fhir_id) else resource_type
 
 
 def _event(told: Told, patient: str, what: str, said: dict[str, Any] | None = None) -> Event:
