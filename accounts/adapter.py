@@ -31,6 +31,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     error_messages = DefaultAccountAdapter.error_messages | {
         # allauth's own words do not say how long, which its limit of failed sign-ins is: five minutes.
         "too_many_login_attempts": "Too many failed tries. Please wait five minutes, then try again.",
+        # The same of codes, where an authenticator app is set up.
+        "rate_limited": "Too many wrong codes. Please wait five minutes, then try again.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from accounts.encryption import box
 from accounts.models import User
+from accounts.second_factor import must_stay
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -16,7 +17,13 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no t
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": "This did not match. Please try again, with the code that is shown now.",
+        "cannot_delete_authenticator": "Your account may open the administration, which asks for a second"
+        " factor. Add another one before you remove this one.",
     }
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Whether its owner may remove it."""
+        return not must_stay(authenticator)
 
     def encrypt(self, text: str) -> str:
         """The secret as it lies in the database, under the newest of KEY_ENCRYPTION_KEYS."""

@@ -27,6 +27,17 @@ def has_second_factor(user: User) -> bool:
     return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
 
 
+def must_stay(authenticator: Authenticator) -> bool:
+    """Whether this is the only second factor of somebody who must have one: staff, if STAFF_SECOND_FACTOR
+    says so. Another one is added before it is removed, so that the password alone never opens the account.
+    """
+    user = authenticator.user
+    if not settings.STAFF_SECOND_FACTOR or not user.is_staff or authenticator.type not in FACTORS:
+        return False
+    others = Authenticator.objects.filter(user=user, type__in=FACTORS).exclude(pk=authenticator.pk)
+    return not others.exists()
+
+
 def missing_for_staff(request: HttpRequest) -> str:
     """The address of the page where a member of staff does what is still missing before the console opens;
     the empty string where nothing is.

@@ -73,6 +73,6 @@ urlpatterns = [
     page(
         "security/passkeys/reauthenticate/", views.ConfirmPasskeyView.as_view(), "mfa_reauthenticate_webauthn"
     ),
-    weighty("security/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, "mfa_remove_webauthn"),
+    weighty("security/passkeys/<int:pk>/remove/", views.RemovePasskeyView.as_view(), "mfa_remove_webauthn"),
     weighty("security/passkeys/<int:pk>/edit/", passkeys.edit_webauthn, "mfa_edit_webauthn"),
 ]

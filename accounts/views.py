@@ -3,13 +3,15 @@
 from typing import Any
 
 from allauth.account.views import LoginView, PasswordChangeView, ReauthenticateView
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateByCodeView
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import method_decorator
 
@@ -96,4 +98,18 @@ class ChangePasswordView(PasswordChangeView):  # type: ignore[misc]  # allauth s
         if request.user.is_authenticated and not request.user.has_usable_password():
             raise PermissionDenied
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+
+class RemovePasskeyView(RemoveWebAuthnView):  # type: ignore[misc]  # allauth ships no types
+    """A passkey is removed by its owner, unless it has to stay."""
+
+    def form_valid(self, form: Form) -> HttpResponseBase:
+        """Remove it. allauth asks the adapter about authenticator apps alone."""
+        adapter = get_mfa_adapter()
+        if not adapter.can_delete_authenticator(self.object):
+            form.add_error(None, adapter.validation_error("cannot_delete_authenticator"))
+            refused: HttpResponseBase = self.form_invalid(form)
+            return refused
+        response: HttpResponseBase = super().form_valid(form)
         return response

@@ -137,6 +137,22 @@ def test_guessing_the_password_in_an_open_session_is_slowed_down(client: Client,
     assert client.post(CONFIRM, {"password": PASSWORD, "next": ADD}).status_code == 429
 
 
+@pytest.mark.parametrize("path", [f"{SECURITY}reauthenticate/", ADD])
+def test_guessing_codes_in_an_open_session_is_slowed_down_for_that_person_alone(
+    amy: User, chief: User, clock: Clock, path: str
+) -> None:
+    guesser, theirs = Client(), Client()
+    secrets = {}
+    for browser, person in ((guesser, amy), (theirs, chief)):
+        first_step(browser, person)
+        secrets[person] = browser.get(ADD).context["form"].secret if path == ADD else with_app(person)
+    for _ in range(5):
+        guesser.post(path, {"code": "000000"})
+    refused = guesser.post(path, {"code": clock.code(secrets[amy])})
+    assert "Please wait five minutes" in refused.content.decode()
+    assert theirs.post(path, {"code": clock.code(secrets[chief])}).status_code == 302
+
+
 @pytest.mark.parametrize("path", [*WEIGHTY, SECURITY, REMOVE, f"{SECURITY}passkeys/", "/accounts/sessions/"])
 def test_whoever_is_not_signed_in_is_asked_to(client: Client, db: None, path: str) -> None:
     assert client.get(path)["Location"].startswith(LOGIN)

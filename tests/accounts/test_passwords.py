@@ -71,6 +71,41 @@ def test_a_password_set_by_staff_is_stamped_and_ends_the_persons_sessions(
     assert hers.get(CHANGE).status_code == 302
 
 
+WEAK = ["short", "password1234", "123456789012"]
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_password_that_staff_set_is_held_to_the_same_rules(
+    client: Client, chief: User, amy: User, weak: str
+) -> None:
+    client.force_login(chief)
+    fields = {"usable_password": "true", "password1": weak, "password2": weak, "set-password": "1"}
+    answer = client.post(f"/admin/accounts/user/{amy.pk}/password/", fields)
+    assert answer.status_code == 200
+    assert answer.context["form"].errors
+    amy.refresh_from_db()
+    assert amy.check_password(PASSWORD)
+    assert amy.credentials_reset_at is None
+    new = {"username": "bob", "password1": weak, "password2": weak}
+    assert client.post("/admin/accounts/user/add/", new).context["adminform"].form.errors
+    assert not User.objects.filter(username="bob").exists()
+
+
+def test_a_password_that_resembles_the_name_is_refused_whoever_sets_it(
+    client: Client, chief: User, amy: User
+) -> None:
+    User.objects.filter(pk=amy.pk).update(last_name="Shawlingborough")
+    like = "shawlingborough1"
+    client.force_login(chief)
+    fields = {"usable_password": "true", "password1": like, "password2": like, "set-password": "1"}
+    assert client.post(f"/admin/accounts/user/{amy.pk}/password/", fields).context["form"].errors
+    client.force_login(amy)
+    own = {"oldpassword": PASSWORD, "password1": like, "password2": like}
+    assert client.post(CHANGE, own).context["form"].errors
+    amy.refresh_from_db()
+    assert amy.check_password(PASSWORD)
+
+
 def test_taking_the_password_away_is_stamped_too(client: Client, chief: User, amy: User) -> None:
     client.force_login(chief)
     address = f"/admin/accounts/user/{amy.pk}/password/"

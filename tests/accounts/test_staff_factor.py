@@ -109,6 +109,26 @@ def test_people_who_are_no_staff_need_none(client: Client, amy: User) -> None:
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/launch/"
 
 
+@pytest.mark.usefixtures("required")
+@pytest.mark.parametrize("kind", [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN])
+def test_the_last_factor_of_staff_stays_until_there_is_another_one(
+    client: Client, chief: User, clock: Clock, kind: str
+) -> None:
+    app, passkey = f"{SECURITY}app/remove/", f"{SECURITY}passkeys/%s/remove/"
+    with_app(chief)
+    key = Authenticator.objects.create(user=chief, type="webauthn", data={"name": "Key", "credential": {}})
+    addresses = {Authenticator.Type.TOTP: app, Authenticator.Type.WEBAUTHN: passkey % key.pk}
+    other = next(address for each, address in addresses.items() if each != kind)
+    client.force_login(chief)
+    assert client.post(other).status_code == 302
+    refused = client.post(addresses[kind])
+    assert "Add another one before you remove this one" in refused.content.decode()
+    assert set(Authenticator.objects.values_list("type", flat=True)) == {kind, "recovery_codes"}
+    User.objects.update(is_staff=False, is_superuser=False)
+    assert client.post(addresses[kind]).status_code == 302
+    assert not Authenticator.objects.exists()
+
+
 @pytest.mark.parametrize(("development", "wanted"), [("0", "True"), ("1", "False")])
 def test_production_asks_it_of_staff_and_a_demonstration_does_not(development: str, wanted: str) -> None:
     environment = {
