@@ -15,7 +15,7 @@ from audit.origin import client_address
 from oauth.calling_client import Refused
 from oauth.causes.callers import of_caller
 from oauth.causes.why import Why
-from oauth.client_authentication import token_checksum
+from oauth.client_authentication import AmbiguousClientError, token_checksum
 from oauth.models import Application, Grant, RefreshToken
 from oauth.token_attempts import attempt_of, attempt_of_token
 
@@ -67,8 +67,7 @@ def _of_unknown(shown: str, client: str) -> str:
 
 
 def _why(request: HttpRequest, form: Mapping[str, str], refused: Refused) -> Why:
-    proven = getattr(request, "calling_client", None)
-    if refused.error == "invalid_client" and proven is None:
+    if refused.error == "invalid_client" or isinstance(refused.__cause__, AmbiguousClientError):
         return of_caller(request.META.get("HTTP_AUTHORIZATION", ""), form)
     return Why("check_form" if refused.error == "invalid_request" else "check_client", refused.description)
 

@@ -38,8 +38,8 @@ def _not_had(client: Application, row: FetchedKeySet | None) -> str:
         return "The client has no registered key."
     if row is None:
         return f"The key set at {masked(client.client_jwks_uri)} was never fetched."
-    when = f"at {moment(row.tried)}: {masked(row.failure)}"
-    return f"The key set at {masked(row.url)} could not be fetched {when}"
+    when = f"on {moment(row.tried)}: {masked(row.failure).rstrip('.')}"
+    return f"The key set at {masked(row.url)} could not be fetched {when}."
 
 
 def _no_key(
@@ -67,7 +67,11 @@ def _fetched(row: FetchedKeySet) -> str:
     if row.fetched is None:
         return "which was never fetched"
     seconds = (timezone.now() - row.fetched).total_seconds()
-    failed = f"; fetching it anew on {moment(row.tried)} failed: {masked(row.failure)}" if row.failure else ""
+    failed = (
+        f"; fetching it anew on {moment(row.tried)} failed: {masked(row.failure).rstrip('.')}"
+        if row.failure
+        else ""
+    )
     return f"fetched on {moment(row.fetched)}, {seconds:.0f} seconds before{failed}"
 
 

@@ -50,9 +50,7 @@ def unusable(client_id: str) -> Why | None:
 
 def status_of(client: Application) -> str:
     """Which status keeps the client from taking part, and since when."""
-    if client.status_since is None:
-        return of_status(client.client_id, client.status, client.updated)
-    return f"The client {client.client_id} is {client.status} since {moment(client.status_since)}."
+    return of_status(client.client_id, client.status, client.status_since)
 
 
 def _twice(one: str, other: str) -> Why:

@@ -1,6 +1,6 @@
 """Why a client got no token for itself, in the order of oauth.backend_services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from oauth.catalogue import enabled_text
 from oauth.causes.masking import masked
@@ -23,6 +23,13 @@ def of_service(client: Application, form: Mapping[str, str]) -> Why:
         cause = f"The client authenticates by {method}; a backend service does by private_key_jwt."
         return Why("check_method", cause, "private_key_jwt", method)
     return Why("check_scope", _of_scope(client, form.get("scope", "")), client.scope[:500])
+
+
+def of_grant_type(asked: str, supported: Sequence[str]) -> Why:
+    """That there is no such grant type here."""
+    shown = asked if asked.replace("_", "").isalpha() and len(asked) < 40 else "another"
+    expected = ", ".join(supported)
+    return Why("check_grant_type", f"grant_type is {shown}: supported are {expected}.", expected, shown)
 
 
 def _of_scope(client: Application, asked: str) -> str:

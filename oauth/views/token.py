@@ -16,7 +16,7 @@ from oauth import backend_services, refreshing, refused_calls
 from oauth.calling_client import Refused, calling_client, for_calling_client
 from oauth.causes.codes import of_code
 from oauth.causes.refreshes import of_refresh
-from oauth.causes.services import of_service
+from oauth.causes.services import of_grant_type, of_service
 from oauth.causes.why import Why
 from oauth.client_authentication import Proven, is_by_assertion
 from oauth.models import Application
@@ -119,25 +119,27 @@ def _refusal(request: HttpRequest, form: dict[str, str], refused: Refused) -> Ht
         client.client_id if client else "",
     )
     grant_type = form.get("grant_type", "")
-    why = _why(client, form) if client is not None and refused.error in _OF_GRANTS else None
+    why = _why(client, form, refused)
     return refused_calls.answer(_KINDS.get(grant_type, "token"), request, form, refused, why)
 
 
 _KINDS = {refreshing.GRANT_TYPE: "refresh", backend_services.GRANT_TYPE: "service-token"}
-_OF_GRANTS = ("invalid_grant", "invalid_scope", "unauthorized_client", "invalid_request")
+_NOT_OF_GRANTS = ("invalid_client", "temporarily_unavailable")
 
 
-def _why(client: Application, form: dict[str, str]) -> Why | None:
-    """Why a client that has proven itself got nothing."""
+def _why(client: Application | None, form: dict[str, str], refused: Refused) -> Why | None:
+    """Why a client that has proven itself got nothing, where it is more than what it is told."""
+    if refused.error == "unsupported_grant_type":
+        return of_grant_type(form["grant_type"], GRANT_TYPES)
+    if client is None or refused.error in _NOT_OF_GRANTS:
+        return None
     match form.get("grant_type"):
         case backend_services.GRANT_TYPE:
             return of_service(client, form)
         case refreshing.GRANT_TYPE:
             return of_refresh(client, form)
-        case "authorization_code":
-            return of_code(client, form)
         case _:
-            return None
+            return of_code(client, form)
 
 
 def _check_grant_type(grant_type: str) -> None:
