@@ -30,8 +30,9 @@ from oauth.trusted_issuers import introspection_endpoint_of, secret_of
 
 logger = logging.getLogger("oauth.refusals")
 
-# After a failure nobody asks this issuer for so many seconds: each attempt may hold a request up.
-RETRY_AFTER = 2.0
+# An issuer that has kept us waiting so long, and then failed, is not asked for some seconds: each attempt
+# holds a request up. A quick no may be about one token only, and keeps no other one out.
+SLOW_SECONDS, RETRY_AFTER = 0.5, 2.0
 COULD_NOT_BE_ASKED = (FetchError, MetadataUnavailable, JsonTextError, InvalidToken)
 """What `ask` raises."""
 _failed: dict[str, float] = {}
@@ -44,12 +45,15 @@ def confirmed(token: str, said: ForeignToken, issuer: TrustedIssuer) -> ForeignT
 
     Raises BadForeignToken if it is not active or another one's, CannotTell if the issuer does not answer.
     """
-    if time.monotonic() < _failed.get(issuer.issuer, 0.0):
+    begun = time.monotonic()
+    if begun < _failed.get(issuer.issuer, 0.0):
         raise CannotTell(_UNKNOWN)
     try:
         answer = ask(issuer, token)
     except COULD_NOT_BE_ASKED as error:
-        _failed[issuer.issuer] = time.monotonic() + RETRY_AFTER
+        now = time.monotonic()
+        if now - begun > SLOW_SECONDS:
+            _failed[issuer.issuer] = now + RETRY_AFTER
         logger.warning("%.120s could not be asked about a token: %s", issuer.name, failure_words(error))
         raise CannotTell(_UNKNOWN) from error
     if answer.get("active") is not True:

@@ -16,8 +16,8 @@ from oauth.guarded_fetch import FetchError, fetch
 
 # Seconds: without a Cache-Control that says how long, and at most whatever it says; and after a failure.
 UNSTATED_AGE, LONGEST_AGE, RETRY_AFTER = 300, 3600, 10
-# How long a request waits while another one of this process fetches the same metadata.
-WAIT_SECONDS = 2.0
+# How long a request waits while another one of this process fetches them: anybody can cause that.
+WAIT_SECONDS = 0.5
 _MOST_KEPT = 1000
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
-from oauth.models import TrustedIssuer
+from oauth.models import FetchedKeySet, TrustedIssuer
 from oauth.trusted_issuers import keep_secret, secret_of
 from smartcdr.groups import APP_MANAGER, AUDITOR
 from tests.oauth.console import act
@@ -131,6 +131,19 @@ def test_what_is_wrong_there_is_said_when_staff_save(
     for name, value in said.items():
         setattr(server, name, value)
     assert words in save(staff, issuer=server.url, keys="discovery", jwks=None)
+
+
+def test_the_console_shows_what_was_fetched_for_an_issuer(staff: Client, server: Server) -> None:
+    server.jwks = jwks_of(jwk_of(rsa_key(), "theirs"))
+    save(staff, issuer=server.url, keys="jwks_uri", jwks=None, jwks_uri=f"{server.url}/jwks")
+    listed = staff.get("/admin/oauth/fetchedkeyset/").content.decode()
+    assert "The clinic&#x27;s sign-in" in listed
+    assert "theirs (RS256, RS384, RS512, PS256, PS384, PS512)" in listed
+    again = act(staff, "fetchedkeyset", "fetch_again", FetchedKeySet.objects.get().pk).content.decode()
+    assert "theirs (RS256" in again
+    TrustedIssuer.objects.update(keys="discovery", jwks_uri="")
+    listed = staff.get("/admin/oauth/fetchedkeyset/").content.decode()
+    assert "a trusted issuer whose metadata name it" in listed
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {

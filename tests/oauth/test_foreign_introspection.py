@@ -222,7 +222,7 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.requirement(RFC_7662)
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_an_issuer_that_cannot_be_asked_opens_nothing_and_is_left_alone_for_a_while(
+def test_an_issuer_that_cannot_be_asked_opens_nothing(
     server: Server, asked: Other, clock: Clock, failure: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     good = asked.token(patient="a")
@@ -230,11 +230,24 @@ def test_an_issuer_that_cannot_be_asked_opens_nothing_and_is_left_alone_for_a_wh
     for name, value in failure.items():
         setattr(server, name, value)
     clock.ahead += foreign_access.ASKED_AGE
-    assert [refusal_of(good) for _ in range(3)] == [UNKNOWN] * 3
-    assert len(server.asked) == 2
+    assert [refusal_of(good) for _ in range(2)] == [UNKNOWN] * 2
     assert good not in caplog.text
     assert "a secret" not in caplog.text
     server.answer, server.status = {"active": True}, 200
+    assert status(good) == 200
+
+
+def test_an_issuer_that_keeps_us_waiting_is_left_alone_for_a_while(
+    server: Server, asked: Other, clock: Clock
+) -> None:
+    def dawdle() -> None:
+        clock.ahead += foreign_introspection.SLOW_SECONDS + 0.1
+
+    server.before, server.status = dawdle, 500
+    good, other = asked.token(patient="a"), asked.token(patient="a", jti="2")
+    assert [refusal_of(each) for each in (good, good, other)] == [UNKNOWN] * 3
+    assert len(server.asked) == 1
+    server.status = 200
     clock.ahead += foreign_introspection.RETRY_AFTER
     assert status(good) == 200
 
