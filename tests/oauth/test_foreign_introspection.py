@@ -243,11 +243,11 @@ def test_an_issuer_that_keeps_us_waiting_is_left_alone_for_a_while(
     def dawdle() -> None:
         clock.ahead += foreign_introspection.SLOW_SECONDS + 0.1
 
-    server.before, server.status = dawdle, 500
+    server.before, server.answer = dawdle, "<html>"
     good, other = asked.token(patient="a"), asked.token(patient="a", jti="2")
     assert [refusal_of(each) for each in (good, good, other)] == [UNKNOWN] * 3
     assert len(server.asked) == 1
-    server.status = 200
+    server.answer = {"active": True}
     clock.ahead += foreign_introspection.RETRY_AFTER
     assert status(good) == 200
 
