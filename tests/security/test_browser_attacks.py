@@ -63,6 +63,45 @@ def test_no_page_can_be_framed_and_none_tells_other_sites_where_one_came_from() 
         assert answer["X-Content-Type-Options"] == "nosniff", path
 
 
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9700#section-4.16 (clickjacking)")
+@pytest.mark.parametrize(
+    ("status", "method", "path"),
+    [
+        (400, "get", "/accounts/login/?next=%00"),
+        (400, "get", "/oauth/authorize?client_id=nobody"),
+        (403, "get", "/accounts/password/change/"),
+        (403, "post", "/accounts/logout/"),
+        (404, "get", "/nothing/here"),
+        (404, "get", "/oauth/manage/activity?record=somebody"),
+        (405, "get", "/oauth/manage/revoke"),
+        (429, "post", "/accounts/login/"),
+        (500, "get", "/launch/"),
+    ],
+)
+def test_no_page_that_says_what_is_the_matter_can_be_framed_or_runs_what_is_not_ours(
+    status: int, method: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(raise_request_exception=False, enforce_csrf_checks=status == 403)
+    if status != 429:
+        person = make_user("Patient/p1")
+        person.set_unusable_password()
+        person.save()
+        browser.force_login(person)
+    if status == 500:
+        monkeypatch.setattr("launch.views.portal.reachable_patients", lambda user: 1 / 0)
+    for _ in range(40 if status == 429 else 1):
+        answer = getattr(browser, method)(path, {"login": "x", "password": "x"} if status == 429 else {})
+        if answer.status_code == status:
+            break
+    assert answer.status_code == status
+    assert answer["X-Frame-Options"] == "DENY"
+    policy = answer["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in f"{policy};"
+    assert "unsafe" not in policy
+
+
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9700#section-4.2 (leakage by referrer)")
 @pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc9700#section-4.12 (redirects that repeat a form)")
 def test_the_way_to_the_code_repeats_no_form_elsewhere_and_names_no_code_on_a_page_of_ours() -> None:
