@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from audit.events import Event, outcome_of
 from audit.recording import record
 from fhir.export.models import ExportJob
+from fhir.hashing import MIXED
 from fhir.outcome import FhirError
 from fhir.search.engine import Hit
 from fhir.store.owners import owners
 
 _AT_ONCE = 2_000
+_ANY_VERSION = 2**31 - 1
 
 
 class Account:
-    """The numbers of resources that were written, by patient and type.
+    """The numbers of resources that were written, by patient and type, and of those told to be deleted.
 
     An array for each patient: an export may be of very many, and the worker stays small.
     """
 
     def __init__(self, types: Sequence[str]) -> None:
-        self._types = list(types)
+        self._names = [*types, "deleted"]
         self._counts: dict[str, array[int]] = {}
 
     def add(self, hits: Sequence[Hit]) -> None:
         """Count these, which were written. Raises Django's database errors."""
         found = owners([(hit.type, hit.fhir_id, hit.version, hit.patient, hit.text) for hit in hits])
         for hit, patients in zip(hits, found, strict=True):
-            place = self._types.index(hit.type)
-            for patient in patients or ("",):
-                if patient not in self._counts:
-                    self._counts[patient] = array("Q", bytes(8 * len(self._types)))
-                self._counts[patient][place] += 1
+            self._count(hit.type, patients)
+
+    def add_deleted(self, places: Sequence[tuple[str, str]]) -> None:
+        """Count these (type, id), which were told to be deleted. Raises Django's database errors."""
+        for patients in owners([(*place, _ANY_VERSION, MIXED, "") for place in places]):
+            self._count("deleted", patients)
+
+    def _count(self, name: str, patients: Collection[str]) -> None:
+        place = self._names.index(name)
+        for patient in patients or ("",):
+            if patient not in self._counts:
+                self._counts[patient] = array("Q", bytes(8 * len(self._names)))
+            self._counts[patient][place] += 1
 
     def record(self, job: ExportJob) -> None:
         """Write one event for each patient, in the transaction under way. What belongs to nobody goes with
@@ -52,7 +62,7 @@ class Account:
 
     def _events(self, job: ExportJob) -> Iterator[Event]:
         for patient, counts in self._counts.items():
-            numbers = {name: number for name, number in zip(self._types, counts, strict=True) if number}
+            numbers = {name: number for name, number in zip(self._names, counts, strict=True) if number}
             yield _event(job, "allowed", patient, {"resources": numbers})
 
 

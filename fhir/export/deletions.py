@@ -5,7 +5,7 @@ https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---output-manifest
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
@@ -20,12 +20,16 @@ ENTRIES = 500
 """How many deletions one Bundle names."""
 
 
-def bundles(access: Access, job: ExportJob, members: frozenset[int] | None) -> Iterator[str]:
-    """Bundles of type transaction with a DELETE for each resource that was deleted since `job.since`.
+def gone(access: Access, job: ExportJob, members: frozenset[int] | None) -> list[tuple[str, str]]:
+    """Type and id of each resource that was deleted since `job.since`.
 
     Judged on the content that was deleted: by the rights, and by whose it was. Raises AccessLapsed.
     """
-    gone = [place for place in _deleted(access, job) if _concerns(access, job, members, place)]
+    return [place for place in _deleted(access, job) if _concerns(access, job, members, place)]
+
+
+def bundles(gone: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Bundles of type transaction with a DELETE for each of these."""
     for start in range(0, len(gone), ENTRIES):
         entries = [
             {"request": {"method": "DELETE", "url": f"{kind}/{fhir_id}"}}

@@ -110,8 +110,9 @@ class Export:
                 self._write(writer, resource_type, numbers)
             self._write_associated(writer)
             if self.job.since:
-                gone = self._reading(lambda: list(deletions.bundles(self.access, self.job, members)))
-                writer.write(ExportFile.Kind.DELETED, "Bundle", gone)
+                gone = self._reading(lambda: deletions.gone(self.access, self.job, members))
+                writer.write(ExportFile.Kind.DELETED, "Bundle", list(deletions.bundles(gone)))
+                self.account.add_deleted(gone)
         self._finish(writer.files, time_of_listing - MARGIN)
 
     @property
