@@ -56,6 +56,10 @@ def refusal_page(request: HttpRequest, name: str, slug: str, refused: Refused, n
         refused.expected,
         refused.received,
     )
+    cause = (
+        f"The sign-in at {name} ended at the rule {refused.rule}: expected {refused.expected},"
+        f" received {refused.received}."
+    )
     record(
         Event(
             "sign-in",
@@ -69,6 +73,7 @@ def refusal_page(request: HttpRequest, name: str, slug: str, refused: Refused, n
                 "rule": refused.rule,
                 "expected": refused.expected[:_LONGEST],
                 "received": refused.received[:_LONGEST],
+                "cause": cause[: 3 * _LONGEST],
             },
         )
     )
