@@ -82,7 +82,8 @@ def test_a_session_is_worth_nothing_where_no_token_is_asked(path: str, settings:
             browser.force_login(make_user("Practitioner/d1", is_staff=True, is_superuser=True))
         answers.append(browser.post(path, "{}", content_type="application/json"))
     assert answers[0].status_code == answers[1].status_code >= 400
-    assert answers[0].content == answers[1].content
+    said = {re.sub(rb"\(reference [2-9A-Z]{8}\)", b"", answer.content) for answer in answers}
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("headers", ORIGINS)
