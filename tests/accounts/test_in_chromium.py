@@ -45,6 +45,21 @@ def enter_code(page: Page, secret: str, button: str) -> None:
     raise AssertionError("No code was right.")
 
 
+def with_device(page: Page) -> None:
+    """Give the page's browser a device that keeps passkeys."""
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    device = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+
+
 def press(visitor: Visitor, name: str) -> None:
     visitor.page.get_by_role("button", name=name, exact=True).click()
 
@@ -109,17 +124,7 @@ def test_a_passkey_is_a_second_step_and_opens_the_account_by_itself(
     demo_site: DemoSite, visitors: Visitors
 ) -> None:
     person, visitor = new_staff(demo_site, "petra.passkey"), visitors.new()
-    devices = visitor.page.context.new_cdp_session(visitor.page)
-    devices.send("WebAuthn.enable")
-    device = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    devices.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    with_device(visitor.page)
     visitor.page.goto(f"{demo_site.url}/accounts/security/")
     visitor.sign_in(person)
     follow(visitor, "Add a passkey")
