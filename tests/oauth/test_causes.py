@@ -264,12 +264,11 @@ def test_an_unknown_launch_value_is_said_to_be_unknown() -> None:
 class Client:
     """A registered client, as the rules and the causes see it."""
 
-    client_id, status, status_since = "lab", "live", None
-    redirect_uris, scope, grant_types = REGISTERED, "openid", ["client_credentials"]
-    is_live = True
-
     def __init__(self, may: bool = True) -> None:
-        self.may = may
+        self.may, self.is_live = may, True
+        self.client_id, self.status, self.redirect_uris, self.scope = "lab", "live", REGISTERED, "openid"
+        self.grant_types = ["client_credentials"]
+        self.status_since: datetime | None = None
 
     def redirect_uri_allowed(self, uri: str) -> bool:
         return uri == REGISTERED

@@ -429,10 +429,13 @@ def test_a_consent_that_is_declined_is_told(decision: str, untick: tuple[str, ..
     assert kinds(only_attempt()) == ["request", "sign-in", "context", "consent"]
 
 
-def another_browser(flow: Flow) -> Browser:
-    """Somebody else's browser that has the address of the page."""
+def browser_of(flow: Flow, whose: str) -> Browser:
+    """The flow's own browser, "other": somebody else's, or "empty": one in which nobody is signed in."""
+    if not whose:
+        return flow.browser
     browser = Browser()
-    browser.force_login(make_user("Patient/p2"))
+    if whose == "other":
+        browser.force_login(make_user("Patient/p2"))
     return browser
 
 
@@ -450,12 +453,11 @@ def another_browser(flow: Flow) -> Browser:
 def test_a_page_that_cannot_be_gone_on_with_ends_its_own_attempt(
     happens: dict[str, Any], kind: str, rule: str, cause: str
 ) -> None:
+    happens = dict(happens)
     app, _ = make_client()
     flow = Flow(app, make_user())
     page: Any = flow.authorize()
-    browser = {"other": another_browser, "empty": lambda _: Browser()}.get(
-        happens.pop("browser", ""), lambda flow: flow.browser
-    )(flow)
+    browser = browser_of(flow, happens.pop("browser", ""))
     if "status" in happens:
         Application.objects.update(**happens)
     elif happens:
