@@ -23,6 +23,7 @@ from launch.summaries import summarize_resource
 from oauth.ledger import CONSOLE, Ledger, Use
 from oauth.ledger_words import ADMINISTRATION
 from oauth.models import Application
+from oauth.trusted_issuers import names_of_clients
 
 STAFF = "the people who run this service"
 BY_ITSELF = "itself, with nobody signed in"
@@ -60,8 +61,9 @@ def is_console(one: Event | Use) -> bool:
 def names(ledger: Ledger, found: Iterable[Event | Use]) -> Names:
     """The names for these events or uses."""
     met = [one for one in found if not is_console(one)]
-    known = Application.objects.filter(client_id__in={one.client for one in met})
-    return Names(dict(known.values_list("client_id", "name")), _people(ledger, {one.person for one in met}))
+    clients = {one.client for one in met}
+    ours = Application.objects.filter(client_id__in=clients).values_list("client_id", "name")
+    return Names({**names_of_clients(clients), **dict(ours)}, _people(ledger, {one.person for one in met}))
 
 
 def _people(ledger: Ledger, uids: Iterable[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The other authorization servers that staff have registered: who they are, their keys, our secret there."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from accounts.encryption import box
@@ -63,6 +64,20 @@ def keep_secret(issuer: TrustedIssuer, secret: str) -> None:
 def secret_of(issuer: TrustedIssuer) -> str:
     """Our secret there. Raises cryptography's InvalidToken if no key of ours has encrypted it."""
     return box().decrypt(issuer.introspection_secret_encrypted.encode()).decode()
+
+
+def names_of_clients(clients: Iterable[str]) -> dict[str, str]:
+    """What people are told of clients of other servers, by what `oauth.foreign_tokens` calls them here; also
+    of issuers that are switched off by now. Others are left out.
+    """
+    parts = {client: client.partition(" ") for client in clients if " " in client}
+    servers = {issuer for issuer, _, _ in parts.values()}
+    known = dict(TrustedIssuer.objects.filter(issuer__in=servers).values_list("issuer", "name"))
+    return {
+        client: f"{name or 'An app'}, by way of {known[issuer]}"
+        for client, (issuer, _, name) in parts.items()
+        if issuer in known
+    }
 
 
 def encrypt_anew() -> int:

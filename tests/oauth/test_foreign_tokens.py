@@ -4,6 +4,7 @@ import hmac
 import json
 import threading
 import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from jwt.utils import base64url_encode
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Proxy, User
+from audit.recording import waiting
 from fhir.outcome import Unauthorized
 from oauth import foreign_access
 from oauth.authentication import access_for
@@ -586,3 +588,17 @@ def test_nobody_there_is_taken_for_somebody_here(other: Other) -> None:
     said = access_for(f"Bearer {other.token(sub=str(user.uid), client_id=client.client_id)}")
     assert (said.client, said.subject) == (f"{ISSUER} their-app", f"{ISSUER} {user.uid}")
     assert said.ticket == ""
+
+
+def test_patients_see_what_apps_of_other_servers_have_read(clinic: None, other: Other) -> None:
+    token = other.token(patient="a")
+    assert statuses(token, "Patient/a", "Observation/of-a", "Observation/of-b") == [200, 200, 404]
+    waiting.write()
+    browser = Client()
+    browser.force_login(make_user("Patient/a"))
+    page = unescape(browser.get("/oauth/manage").content.decode())
+    assert "their-app, by way of The clinic's sign-in" in page
+    other.change(active=False)
+    assert "their-app, by way of The clinic's sign-in" in unescape(
+        browser.get("/oauth/manage").content.decode()
+    )
