@@ -1,20 +1,26 @@
 """What we ask a provider by HTTP: its documents, its keys, tokens and userinfo.
 
 Staff choose whom we call, so there is no list of networks here. An answer is limited in size and time all the
-same, redirects are not followed, and every address has to be https.
+same, redirects are not followed, and every address has to be https. The operator's proxy and certificates
+count (HTTPS_PROXY, REQUESTS_CA_BUNDLE).
 """
 
+import time
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 import requests
+from cryptography.fernet import InvalidToken
+from urllib3.exceptions import HTTPError
 
 from accounts.federation.identity_provider import IdentityProvider
 from accounts.federation.refused import Refused
 from accounts.federation.web_address import web_address_fault
 
 SECONDS = 5
+"""For each silence of the provider's; all of an answer may take LONGEST_SECONDS."""
+LONGEST_SECONDS = 10
 MAX_BYTES = 262_144
 Json = dict[str, Any]
 
@@ -50,8 +56,11 @@ def tokens(provider: IdentityProvider, found: Json, form: Json) -> Json:
 
     https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
     """
-    secret = provider.secret
-    auth = None
+    try:
+        secret = provider.secret
+    except InvalidToken as error:
+        raise Refused("secret", "a secret that KEY_ENCRYPTION_KEYS open", "another one") from error
+    auth: Any = _nothing
     if secret and provider.token_endpoint_auth_method == IdentityProvider.AuthMethod.BASIC:
         auth = (quote(provider.client_id, safe=""), quote(secret, safe=""))
     else:
@@ -69,8 +78,9 @@ def _address(found: Json, name: str) -> str:
     address = found.get(name)
     if not isinstance(address, str):
         raise Refused("configuration", name, "nothing")
-    if fault := web_address_fault(address.partition("?")[0]):
-        raise Refused("configuration", name, f"an address that {fault}")
+    fault = web_address_fault(address.partition("?")[0])
+    if fault or not address.isascii() or not address.isprintable() or "#" in address or " " in address:
+        raise Refused("configuration", name, f"an address that {fault or 'is not a URL.'}")
     return address
 
 
@@ -85,24 +95,31 @@ def _call(method: str, url: str, **more: Any) -> tuple[int, Any]:
     """Status and JSON (None if it is none). Raises Refused if nobody answers."""
     if fault := web_address_fault(url.partition("?")[0]):
         raise Refused("reachable", "an https address", f"an address that {fault}")
-    with requests.Session() as session:
-        session.trust_env = False  # a .netrc of the operator's is not meant for providers
-        try:
-            with session.request(
-                method, url, timeout=SECONDS, allow_redirects=False, stream=True, **more
-            ) as answer:
-                body = _read(answer)
-                return answer.status_code, body
-        except requests.RequestException as error:
-            raise Refused("reachable", f"an answer from {url}", type(error).__name__) from error
+    more.setdefault("auth", _nothing)
+    until = time.monotonic() + LONGEST_SECONDS
+    try:
+        with requests.request(
+            method, url, timeout=SECONDS, allow_redirects=False, stream=True, **more
+        ) as answer:
+            return answer.status_code, _read(answer, until)
+    except (requests.RequestException, HTTPError) as error:
+        raise Refused("reachable", f"an answer from {url}", type(error).__name__) from error
 
 
-def _read(answer: requests.Response) -> Any:
+def _nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No authentication at all; without a word about it, requests would look into the operator's .netrc."""
+    return request
+
+
+def _read(answer: requests.Response, until: float) -> Any:
+    """The JSON of an answer, None if it is none. Raises Refused for one that is long, or drips in slowly."""
     body = bytearray()
-    for chunk in answer.iter_content(16_384):
+    while chunk := answer.raw.read1(16_384, decode_content=True):
         body += chunk
         if len(body) > MAX_BYTES:
             raise Refused("reachable", f"at most {MAX_BYTES} bytes", "more")
+        if time.monotonic() > until:
+            raise Refused("reachable", f"an answer within {LONGEST_SECONDS} seconds", "a slower one")
     try:
         return orjson.loads(bytes(body))
     except orjson.JSONDecodeError:

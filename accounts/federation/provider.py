@@ -44,6 +44,11 @@ class CodeClient(OAuth2Client):  # type: ignore[misc]  # allauth ships no types
         super().__init__(*args, **more)
         self._provider, self._found = provider, found
 
+    def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: Json) -> str:
+        """Where to send the person. An endpoint's own query stays. https://www.rfc-editor.org/rfc/rfc6749#section-3.1"""
+        query = super().get_redirect_url("", scope, extra_params).removeprefix("?")
+        return f"{authorization_url}{'&' if '?' in authorization_url else '?'}{query}"
+
     def get_access_token(self, code: str, pkce_code_verifier: str = "", extra_data: Any = None) -> Json:
         """The token endpoint's answer. Raises Refused. https://www.rfc-editor.org/rfc/rfc7636#section-4.5"""
         form = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from cryptography.fernet import Fernet
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -144,7 +145,32 @@ def test_a_provider_that_answers_nonsense_ends_on_a_calm_page(
     assert refused_by(come_back(client, provider, sent), caplog) == rule
 
 
-@pytest.mark.parametrize("endpoint", [None, 7, "ftp://id.example.org/token", "http://"])
+@pytest.mark.requirement("https://www.rfc-editor.org/rfc/rfc6749#section-3.1")
+def test_an_authorization_endpoint_keeps_its_own_query(client: Client, provider: Provider, doc: User) -> None:
+    provider.configured = {"authorization_endpoint": f"{provider.issuer}/authorize?p=sign-in"}
+    sent = leave(client)
+    assert (sent["p"], sent["client_id"]) == ("sign-in", "smart-cdr")
+
+
+def test_a_secret_that_no_key_of_ours_opens_is_not_sent(
+    client: Client, provider: Provider, doc: User, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    sent = leave(client)
+    settings.KEY_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert refused_by(come_back(client, provider, sent), caplog) == "secret"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        None,
+        7,
+        "ftp://id.example.org/token",
+        "http://",
+        "http://id.example.org/?a\nb",
+        "https://id.example.org/#a",
+    ],
+)
 def test_an_endpoint_that_is_no_web_address_is_not_called(
     client: Client, provider: Provider, doc: User, caplog: pytest.LogCaptureFixture, endpoint: Any
 ) -> None:
