@@ -76,10 +76,12 @@ def sentence(line: Line) -> str:
     event = line.event
     who = line.person.name if line.person else ""
     app = line.client.name if line.client else ""
+    what = line.what[0] if len(line.what) == 1 else event.type
+    about = f" of {what}" if what else ""
     actor = f"{who} with {app}" if who and app else who or app or "Somebody"
     whose = f", in the record of Patient/{event.patient}" if event.patient else ""
     status = f" ({event.status})" if event.status else ""
-    return f"{actor}: {line.kind}{whose}, {line.outcome.word}{status}."
+    return f"{actor}: {line.kind}{about}{whose}, {line.outcome.word}{status}."
 
 
 def place(event: Event) -> tuple[int, int]:

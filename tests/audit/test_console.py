@@ -198,7 +198,7 @@ def test_a_place_that_is_none_is_the_beginning(auditor: Client, events: None, be
 def test_an_event_says_all_that_is_known_of_it(auditor: Client, events: None) -> None:
     event = Event.objects.get(kind="search-type")
     page = auditor.get(f"{LIST}{event.pk}/change/").content.decode()
-    assert "gone-client: search, in the record of Patient/p2, refused (403)." in page
+    assert "gone-client: search of Condition, in the record of Patient/p2, refused (403)." in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert bytes(event.hash).hex() in page

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe_core import Checker
-from tests.browser.test_accessibility import WCAG, signed_in
+from tests.browser.test_accessibility import WCAG, request_of, signed_in
 from tests.chromium import Visitors
 from tests.demo_site import DemoSite
 
@@ -77,3 +77,25 @@ def test_the_confirmations_about_keys(demo_site: DemoSite, visitors: Visitors, a
         page.get_by_role("button", name="Go").click()
         expect(page.get_by_role("button", name="Yes, do it")).to_be_visible()
         axe.check(page, f"confirmation: {action}")
+
+
+def test_the_audit_trail_and_the_timeline_of_a_refused_app(
+    demo_site: DemoSite, visitors: Visitors, axe: Checker
+) -> None:
+    page = signed_in(visitors, "sam.keller", "/admin/").page
+    page.goto(request_of(demo_site, "nobody-knows-me"))
+    code = page.locator(".code").inner_text()
+    page.goto(f"{demo_site.url}/admin/")
+    page.get_by_label("Reference code from an error page").fill(f" {code.lower()} ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".audit-headline")).to_contain_text("Ended at the authorization request")
+    axe.check(page, "timeline of an attempt")
+    page.get_by_role("link", name="Authorization attempts").first.click()
+    expect(page.locator("#result_list")).to_contain_text(code)
+    axe.check(page, "list of attempts")
+    page.goto(f"{demo_site.url}/admin/audit/event/?kind=sign-in&person=sam.keller")
+    expect(page.get_by_label("Kind")).to_have_value("sign-in")
+    axe.check(page, "list of audit events")
+    page.locator("#result_list th[scope=row] a").first.click()
+    expect(page.locator(".audit-headline")).to_contain_text("sam.keller: sign-in, allowed.")
+    axe.check(page, "audit event")
