@@ -67,8 +67,8 @@ def tokens(provider: IdentityProvider, found: Json, form: Json) -> Json:
         form = {**form, "client_id": provider.client_id, **({"client_secret": secret} if secret else {})}
     status, answer = _call("POST", _address(found, "token_endpoint"), data=form, auth=auth)
     if status != 200:
-        error = answer.get("error") if isinstance(answer, dict) else None
-        raise Refused("token_endpoint", "tokens for the code", f"{status} {str(error)[:60]}")
+        told = answer.get("error") if isinstance(answer, dict) else None
+        raise Refused("token_endpoint", "tokens for the code", f"{status} {str(told)[:60]}")
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise Refused("token_endpoint", "tokens for the code", "an answer without access_token")
     return answer

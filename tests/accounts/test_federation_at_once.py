@@ -21,7 +21,7 @@ def admitted(provider: IdentityProvider) -> str:
 
 
 def at_once(providers: list[IdentityProvider]) -> list[str]:
-    """What becomes of all, each in a thread; one after the other on SQLite, which lets one write at a time."""
+    """What becomes of all, each in a thread; one after the other on SQLite, where one writes at a time."""
     if connection.vendor == "sqlite":
         return [admitted(provider) for provider in providers]
     found: list[str] = []

@@ -11,8 +11,9 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import IdentityProvider
 from tests import machine
 from tests.browser.axe_core import Checker
-from tests.browser.test_accessibility import WCAG
-from tests.chromium import Visitor
+from tests.browser.test_accessibility import WCAG, signed_in
+from tests.browser.test_accessibility_console import SEARCH
+from tests.chromium import Visitor, Visitors
 from tests.demo_site import DemoSite
 
 pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm, pytest.mark.requirement(WCAG)]
@@ -84,3 +85,14 @@ def test_a_clinician_signs_in_elsewhere_in_a_browser_and_is_back(
         axe.check(page, "security of somebody without a password")
         person.picture("security")
         browser.close()
+
+
+def test_the_form_of_an_identity_provider(demo_site: DemoSite, visitors: Visitors, axe: Checker) -> None:
+    page = signed_in(visitors, "sam.keller", "/admin/").page
+    page.goto(f"{demo_site.url}/admin/accounts/identityprovider/")
+    expect(page.locator("#changelist")).to_be_visible()
+    axe.check(page, "list of identity providers", known=[SEARCH])
+    page.goto(f"{demo_site.url}/admin/accounts/identityprovider/add/")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errornote")).to_be_visible()
+    axe.check(page, "form of an identity provider with errors")
