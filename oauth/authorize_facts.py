@@ -16,7 +16,7 @@ from launch.models import LaunchContext
 from oauth.authorize_rules import RULES, Asked, Refusal
 from oauth.backend_services import is_with_person
 from oauth.catalogue import enabled_text, grantable
-from oauth.causes.masking import masked
+from oauth.causes.masking import masked, without_jwts
 from oauth.causes.requests import Known, cause
 from oauth.causes.scopes import left_out, limits
 from oauth.models import Application
@@ -82,7 +82,7 @@ def passed(facts: Facts) -> dict[str, Any]:
         "rules": [rule.__name__ for rule in RULES],
         "redirect_uri": masked(asked.one("redirect_uri")),
         "aud": masked(asked.one("aud")),
-        "asked": text,
+        "asked": without_jwts(text),
         "granted": granted,
         "left_out": "; ".join(left_out(text, bounds)) if granted != text else "",
         "launch": "yes" if facts.launch is not None else "no",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from oauth.causes.masking import masked
+from oauth.causes.masking import masked, masked_id
 from oauth.scopes import Scope, parse_scopes, to_text
 
 MAX_LENGTH = 16_384
@@ -82,7 +82,7 @@ def check_client(asked: Asked) -> Refusal | None:
     client_id = asked.one("client_id")
     if client_id and asked.client is not None and asked.client.is_live:
         return None
-    known = "a client that is not live" if asked.client is not None else _seen(asked, "client_id")
+    known = "a client that is not live" if asked.client is not None else _seen(asked, "client_id", masked_id)
     return Refusal(
         "check_client", "invalid_client", "The app is not known here.", "a live client's id, once", known
     )
@@ -121,7 +121,7 @@ def check_well_formed(asked: Asked) -> Refusal | None:
                 "invalid_request",
                 f"{shown} {fault}.",
                 "each parameter once, as plain text",
-                f"{name!r:.80} {fault}",
+                f"{shown if shown == name else 'one of another name'} {fault}",
             )
     return None
 
@@ -283,9 +283,9 @@ def _fault_of(values: Sequence[str]) -> str:
     return "has control characters" if any(_CONTROL.search(value) for value in values) else ""
 
 
-def _seen(asked: Asked, name: str) -> str:
+def _seen(asked: Asked, name: str, mask: Callable[[str], str] = masked) -> str:
     """What came in a parameter, fit for a log line: quoted, short, and counted if it came several times."""
     values = asked.parameters.get(name, ())
     if len(values) > 1:
         return f"{len(values)} values"
-    return repr(masked(values[0]))[:200] if values and values[0] else "nothing"
+    return repr(mask(values[0]))[:200] if values and values[0] else "nothing"

@@ -42,7 +42,8 @@ def sign_in_for(request: HttpRequest, attempt: str) -> None:
     request.session[SESSION_KEY] = attempt
 
 
-def end(request: HttpRequest, attempt: str) -> None:
-    """Let sign-in forget the attempt, which is over."""
-    if request.session.get(SESSION_KEY) == attempt:
+def end(request: HttpRequest, attempt: str = "") -> None:
+    """Let sign-in forget this attempt, which is over; without one, whichever it is."""
+    waiting = request.session.get(SESSION_KEY, "")
+    if waiting and attempt in ("", waiting):
         del request.session[SESSION_KEY]

@@ -1,11 +1,13 @@
 """Why a client was refused at the authorization endpoint."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from oauth.causes.addresses import not_once
 from oauth.causes.differences import of_texts
 
+_SECRET = re.compile(r"[A-Za-z0-9]{43}\Z")  # as oauth.client_secrets makes them
 _STATUS = {
     "draft": "is a draft, which staff have not made live yet",
     "suspended": "is suspended",
@@ -26,6 +28,8 @@ def of_unknown(values: Sequence[str], near: Iterable[tuple[str, str]]) -> str:
             )
         if received.casefold() == name.casefold():
             return f"client_id is the name of a client; the client_id of {name} is {client_id}."
+    if _SECRET.match(received):
+        return "No client has this client_id; it has the form of a client secret."
     return "No client has this client_id."
 
 

@@ -7,6 +7,7 @@ from fhir.registry import RESOURCE_TYPES
 from oauth.backend_services import is_with_person
 from oauth.catalogue import is_enforced
 from oauth.causes.differences import by_one_character
+from oauth.causes.masking import without_jwts
 from oauth.scopes import (
     LAUNCH_TYPES,
     LETTERS,
@@ -139,4 +140,5 @@ def _meant_word(token: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    shown = without_jwts(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

@@ -158,6 +158,7 @@ def _refuse_at_once(request: HttpRequest, facts: Facts, refusal: Refusal) -> Htt
 def _stored(request: HttpRequest, facts: Facts) -> AuthorizationRequest:
     """The request as it is kept, and told of. Raises LaunchTakenError, and then it is neither."""
     client, asked = cast(Application, facts.client), facts.asked
+    end(request)  # whatever this browser had begun before
     single = {name: asked.one(name) for name in asked.parameters}
     stored = store(request.session, single, client, to_text(asked.granted), facts.launch, facts.attempt)
     step(

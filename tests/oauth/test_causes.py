@@ -335,3 +335,29 @@ def test_what_came_is_kept_without_what_could_open_anything() -> None:
     url = "https://ada:hunter2@app.example/cb?code=s3cret&access_token=t0ken&tenant=1#id_token=x.y.z"
     assert masked(url) == "https://…@app.example/cb?code=…&access_token=…&tenant=1#id_token=…"
     assert len(masked("x" * 5000)) == 301
+
+
+def test_what_may_be_a_secret_in_the_wrong_place_is_not_kept() -> None:
+    secret, token = "s3cretS3cret" * 3 + "s3cretS", f"eyJ{'hbGciOi' * 4}.eyJpc3Mi.c2ln"
+    for name, received in (("client_id", secret), ("scope", token), ("aud", token), ("redirect_uri", token)):
+        values = {key: [text] for key, text in {**GOOD, name: received}.items()}
+        client = None if name == "client_id" else Client()
+        asked = Asked(values, client, BASE)
+        refusal = first_refusal(asked)
+        assert refusal is not None
+        told = f"{refusal.received} {refusal.expected} {cause(refusal, asked, Known(client))}"
+        assert received not in told
+        assert "c2ln" not in told
+        assert secret[9:] not in told
+    assert of_unknown([secret], []) == "No client has this client_id; it has the form of a client secret."
+
+
+def test_a_parameters_own_name_is_shown_only_where_it_is_a_word() -> None:
+    values = {name: [text] for name, text in GOOD.items()}
+    for name, said in (
+        ("nonce", "nonce came more than once"),
+        ("a=b.c", "one of another name came more than"),
+    ):
+        refusal = first_refusal(Asked({**values, name: ["x", "y"]}, Client(), BASE))
+        assert refusal is not None
+        assert refusal.received.startswith(said)
