@@ -36,6 +36,21 @@ MOVE = "UPDATE audit_chain SET number = %s, hash = %s WHERE id = %s AND number =
 """Moves a chain's end, if it is where it is believed to be; with the parameters that `add_by` gives."""
 
 
+HELD = "SELECT id FROM audit_chain WHERE id = %s AND number = %s AND hash = %s FOR NO KEY UPDATE"
+"""PostgreSQL: has a row if the chain's end is where it is believed to be, and keeps it there; with the last
+three parameters of MOVE. What a statement does beside may hang on it, where MOVE has to come afterwards.
+"""
+
+
+def move_after(done: str) -> str:
+    """PostgreSQL: MOVE, once for the row of the common table `done`, and not at all if that has none.
+
+    `done` stands in FROM: a condition could not ask again what another part of the statement has done.
+    """
+    once = f" FROM (SELECT 1 AS one FROM {done}) AS before WHERE "  # noqa: S608  # our own words
+    return MOVE.replace(" WHERE ", once) + " RETURNING id"
+
+
 def addition(moved: str) -> str:
     """PostgreSQL: the statement that adds events if the common table `moved`, whose row is that of MOVE, has
     a row. It has one parameter: their text.

@@ -4,11 +4,13 @@ What the tokens rest on (person, client, consent, context, session, family) is c
 PostgreSQL all is one statement; SQLite, which knows no such statement, does the same in a transaction.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from audit import chain
 from audit.events import Event
 from audit.recording import record
 from fhir.rows import ON_POSTGRESQL, fetched
@@ -28,8 +30,12 @@ _REFRESH = (
     f" access_token_id, token_checksum, expires) SELECT {_INHERITED}, scope, revoked, revoked, '', resource,"
 )
 _AT_ONCE = (
-    f"WITH spent AS ({_SPEND} RETURNING *), access AS ({_ACCESS} spent RETURNING id AS access_id)"
-    f" {_REFRESH} access_id, %s, %s FROM spent CROSS JOIN access RETURNING id"
+    f"WITH chain AS ({chain.HELD}),"  # noqa: S608  # our own words
+    f" spent AS ({_SPEND} AND EXISTS (SELECT 1 FROM chain) RETURNING *),"
+    f" access AS ({_ACCESS} spent RETURNING id AS access_id),"
+    f" refresh AS ({_REFRESH} access_id, %s, %s FROM spent CROSS JOIN access RETURNING id),"
+    f" moved AS ({chain.move_after('refresh')}), told AS ({chain.addition('moved')})"
+    " SELECT EXISTS (SELECT 1 FROM chain), EXISTS (SELECT 1 FROM refresh)"
 )
 
 
@@ -56,7 +62,6 @@ class SuccessorRefresh(NamedTuple):
     expires: datetime
 
 
-@transaction.atomic
 def record_successors(
     key: int, now: datetime, access: SuccessorAccess, refresh: SuccessorRefresh, event: Event
 ) -> None:
@@ -66,22 +71,28 @@ def record_successors(
     The one UPDATE decides which of several parallel requests wins; the others get SpentError.
     """
     spend, new_access, new_refresh = ([*map(_value, part)] for part in ((now, now, key), access, refresh))
-    if ON_POSTGRESQL:
-        done = bool(fetched(_AT_ONCE, [*spend, *new_access, *new_refresh]))
-    else:
-        done = _step_by_step(key, spend, new_access, new_refresh)
-    if not done:
-        raise SpentError
-    record(event)
+    if not ON_POSTGRESQL:
+        _step_by_step(key, spend, new_access, new_refresh, event)
+        return
+
+    def carry_out(move: Sequence[object], told: str) -> bool:
+        [(is_held, is_done)] = fetched(_AT_ONCE, [*move[2:], *spend, *new_access, *new_refresh, *move, told])
+        if is_held and not is_done:
+            raise SpentError
+        return bool(is_held)
+
+    chain.add_by([event], carry_out)
 
 
-def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any]) -> bool:
+@transaction.atomic
+def _step_by_step(key: int, spend: list[Any], access: list[Any], refresh: list[Any], event: Event) -> None:
     if not _changed(_SPEND, spend):
-        return False
+        raise SpentError
     spent = "oauth_refreshtoken WHERE id = %s"
     _changed(f"{_ACCESS} {spent}", [*access, key])
     own = "(SELECT id FROM oauth_accesstoken WHERE source_refresh_token_id = %s)"
-    return _changed(f"{_REFRESH} {own}, %s, %s FROM {spent}", [key, *refresh, key])
+    _changed(f"{_REFRESH} {own}, %s, %s FROM {spent}", [key, *refresh, key])
+    record(event)
 
 
 def _changed(sql: str, parameters: list[Any]) -> bool:

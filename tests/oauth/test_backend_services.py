@@ -5,9 +5,7 @@ from typing import Any
 import jwt
 import pytest
 from django.conf import settings as site
-from django.db import connection
 from django.test import Client as Browser
-from django.test.utils import CaptureQueriesContext
 
 from fhir.models import Resource
 from oauth.authentication import access_for
@@ -348,11 +346,3 @@ def test_two_tokens_of_one_service_live_beside_each_other(service: Service) -> N
     assert first != second
     for headers in (first, second):
         assert Api(headers).get("Patient").status_code == 200
-
-
-def test_a_token_for_a_service_takes_one_statement(service: Service) -> None:
-    service.bearer()
-    with CaptureQueriesContext(connection) as asked:
-        service.bearer()
-    # On SQLite it is three, in a transaction, which is a savepoint here.
-    assert len(asked) == (1 if connection.vendor == "postgresql" else 5)
