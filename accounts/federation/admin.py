@@ -33,7 +33,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
     secret = forms.CharField(
         required=False,
         max_length=500,
-        label="client secret",
+        label="Client secret",
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "size": 80}),
         help_text="Kept encrypted, and never shown again. Leave empty to keep the one that is there.",
     )
@@ -107,9 +107,9 @@ class ProviderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
             "Who its people are here",
             {
                 "fields": (
+                    "reads_userinfo",
                     "identity_claim",
                     "fhir_user_claim",
-                    "reads_userinfo",
                     "fhir_base",
                     "kinds",
                     "new_people",

@@ -146,6 +146,7 @@ class IdentityProvider(models.Model):
 
     @secret.setter
     def secret(self, text: str) -> None:
+        """Take a new secret, or the empty text for none. Not saved."""
         self.encrypted_secret = box().encrypt(text.encode()).decode() if text else ""
 
     @property
