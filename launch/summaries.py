@@ -91,12 +91,15 @@ DATES = (
     "created",
 )
 """Elements that say of when it is."""
+LONGEST_TITLE = 100
 
 
 def summarize_resource(resource: dict[str, Any]) -> str:
     """What any resource is about, and its day, as far as it says so: "Potassium, 2026-05-03", or ""."""
     words = next((found for name in TITLES if (found := _title(resource.get(name)))), "")
     day = next((found[:10] for name in DATES if (found := _start(resource.get(name)))), "")
+    if len(words) > LONGEST_TITLE:
+        words = f"{words[:LONGEST_TITLE].rstrip()} …"
     return ", ".join(part for part in (words, day) if part)
 
 

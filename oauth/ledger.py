@@ -159,6 +159,8 @@ class Wish:
     until: int | None = None
 
 
+AT_ONCE = 250
+"""An event may name a thousand resources: so many events at once fit into memory."""
 Place = tuple[int, int]
 """Time and id of the event that was shown last."""
 
@@ -178,7 +180,7 @@ def every(ledger: Ledger, wish: Wish) -> Iterator[list[Event]]:
     after: Place | None = None
     more = True
     while more:
-        part, more = page(ledger, wish, 1_000, after)
+        part, more = page(ledger, wish, AT_ONCE, after)
         yield part
         after = (part[-1].time, part[-1].id) if part else None
 

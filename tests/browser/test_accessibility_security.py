@@ -47,7 +47,7 @@ def test_an_account_with_an_app_a_passkey_and_recovery_codes(
     page.goto(f"{security}passkeys/add/")
     page.get_by_label("Name").fill("My phone")
     page.get_by_role("button", name="Add", exact=True).click()
-    visitor.arrives_at("Passkeys")
+    visitor.sees("You have 1 passkey")
     for path in (
         "",
         "passkeys/",

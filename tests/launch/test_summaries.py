@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch.summaries import summarize_encounter, summarize_patient
+from launch.summaries import summarize_encounter, summarize_patient, summarize_resource
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -68,6 +68,7 @@ def test_an_encounter_is_named_by_day_kind_and_status(element: dict[str, Any], l
 def test_nothing_in_a_resource_upsets_a_list(one: Any, other: Any) -> None:
     resource = {"id": one, "name": [other, one], "birthDate": other, "deceasedBoolean": one, "gender": other}
     assert summarize_patient(resource).name
+    assert summarize_resource({**resource, "code": other, "period": one, "date": other}) is not None
     visit = {
         "id": one,
         "period": other,
@@ -76,3 +77,24 @@ def test_nothing_in_a_resource_upsets_a_list(one: Any, other: Any) -> None:
         "status": one,
     }
     assert summarize_encounter(visit).label
+
+
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ({"code": {"text": "Potassium"}, "effectiveDateTime": "2026-05-03T10:00Z"}, "Potassium, 2026-05-03"),
+        ({"medicationCodeableConcept": {"coding": [{"code": "6809", "display": "Metformin"}]}}, "Metformin"),
+        (
+            {"type": [{"text": "Check-up"}], "period": {"start": "2026-05-03", "end": "2026-05-04"}},
+            "Check-up, 2026-05-03",
+        ),
+        ({"name": [{"use": "official", "family": "Shaw", "given": ["Amy"]}]}, "Amy Shaw"),
+        ({"name": "Ward 3"}, "Ward 3"),
+        ({"class": {"code": "AMB", "display": "ambulatory"}}, "ambulatory"),
+        ({"code": {"text": "x" * 500}}, "x" * 100 + " …"),
+        ({"resourceType": "Flag", "status": "active"}, ""),
+        ({"code": 5, "type": [[]], "name": {"text": 1}, "date": ["2026"], "period": {"start": None}}, ""),
+    ],
+)
+def test_any_resource_is_told_by_what_it_is_about_and_its_day(resource: dict[str, Any], words: str) -> None:
+    assert summarize_resource(resource) == words

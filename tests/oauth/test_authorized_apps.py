@@ -1,8 +1,12 @@
 """/oauth/manage: what a person allowed, and taking it back."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import Proxy
 from oauth.models import AccessToken, Consent
 from oauth.token_liveness import alive
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
@@ -80,3 +84,15 @@ def test_taking_back_needs_a_form_of_this_site() -> None:
 def test_nonsense_instead_of_an_app_is_refused(client_id: str) -> None:
     client, _ = signed_in()
     assert client.post(f"{URL}/revoke", {"client_id": client_id}).status_code in (400, 404)
+
+
+def test_the_end_of_the_right_to_act_for_somebody_is_told() -> None:
+    client, user = signed_in("RelatedPerson/mum")
+    issue(make_key(), user, scope="patient/*.rs", patient="a")  # type: ignore[arg-type]
+    ends = timezone.now().replace(year=2099, month=5, day=3, hour=12, minute=0)
+    Proxy.objects.create(user=user, patient="a", ends=ends)
+    assert "<dt>You act for them</dt><dd>until 3 May 2099, 12:00 UTC</dd>" in client.get(URL).content.decode()
+    Proxy.objects.update(ends=None)
+    assert "You act for them" not in client.get(URL).content.decode()
+    Proxy.objects.update(ends=timezone.now() - timedelta(seconds=1))
+    assert "not at present: the app cannot use this record" in client.get(URL).content.decode()

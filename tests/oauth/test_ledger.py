@@ -308,14 +308,14 @@ def test_a_place_that_was_never_ours_is_not_there(amy: User, after: str) -> None
 def test_the_file_has_every_event_and_nothing_that_a_spreadsheet_would_compute(amy: User) -> None:
     app = make_client(name='=HYPERLINK("https://evil.example","x")')
     mine = {"person": str(amy.uid), "client": app.client_id}
-    record(*[told(**mine, what="Observation/1/_history/1")] * 1_001, told("read", "refused", patient="ben"))
+    record(*[told(**mine, what="Observation/1/_history/1")] * 301, told("read", "refused", patient="ben"))
     client = Client()
     client.force_login(amy)
     answer = client.get(FILE)
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert "attachment" in answer["Content-Disposition"]
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))  # type: ignore[arg-type]
-    assert len(rows) == 1_001
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
+    assert len(rows) == 301
     assert rows[0]["App"] == "'" + app.name
     assert rows[0]["By"] == "you"
     assert rows[0]["What"] == "Read lab results, vital signs and other observations"

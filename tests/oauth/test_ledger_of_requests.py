@@ -18,11 +18,10 @@ pytestmark = pytest.mark.django_db
 
 def ask(issued: Issued, path: str, body: Any = None) -> int:
     """The status of a request to the API: a GET, or the POST of a body."""
-    more = {"HTTP_AUTHORIZATION": issued.header}
-    if body is None:
-        return int(Client().get(f"/fhir{path}", **more).status_code)
-    sent = Client().post(f"/fhir{path}", json.dumps(body), content_type="application/fhir+json", **more)
-    return int(sent.status_code)
+    sent, method = ("", "GET") if body is None else (json.dumps(body), "POST")
+    headers = {"Authorization": issued.header}
+    answer = Client().generic(method, f"/fhir{path}", sent, "application/fhir+json", headers=headers)
+    return int(answer.status_code)
 
 
 def entry(path: str) -> dict[str, Any]:
