@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from oauth.client_secrets import add_secret
 from oauth.models import Application, ClientSecret
+from oauth.operators import tell
 
 
 def moment(text: str) -> datetime:
@@ -44,10 +46,14 @@ class Command(BaseCommand):
         if client is None or not client.has_secrets:
             raise CommandError("There is no client of this id that proves itself by a secret.")
         told: dict[str, Any] = {"client_id": client.client_id}
-        if options["new"]:
-            told["client_secret"] = _make(client, options)
-        elif options["end"] is not None:
-            _end(client, options["end"])
+        with transaction.atomic():
+            if options["new"]:
+                told["client_secret"] = _make(client, options)
+                tell("client_secrets", "Made the client one more secret.", client=client.client_id)
+            elif options["end"] is not None:
+                _end(client, options["end"])
+                cause = f"Ended the client's secret number {options['end']}."
+                tell("client_secrets", cause, client=client.client_id)
         now = timezone.now()
         told["secrets"] = [_line(secret, now) for secret in client.secrets.order_by("starts", "pk")]
         self.stdout.write(json.dumps(told, indent=2))

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
 from accounts import second_factor
 from accounts.federation import identity_provider
 from oauth import trusted_issuers
+from oauth.operators import tell
 from oauth.signing_keys import encrypt_anew, ensure_signing_keys
 
 
@@ -26,7 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what was made."""
-        for key in ensure_signing_keys():
+        with transaction.atomic():
+            made = ensure_signing_keys()
+            if made:
+                tell("ensure_signing_key", f"Made {', '.join(map(str, made))}.")
+        for key in made:
             self.stdout.write(f"Made {key}.")
         if options["encrypt_anew"]:
             self.stdout.write(f"Encrypted {encrypt_anew()} keys anew.")

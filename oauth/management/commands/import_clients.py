@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from oauth.client_exchange.importing import ChangedMeanwhile, carry_out
 from oauth.client_exchange.planning import Plan, plan
 from oauth.client_exchange.reading import BadFile
 from oauth.client_exchange.words import told
+from oauth.operators import tell
 
 
 class Command(BaseCommand):
@@ -51,7 +53,9 @@ class Command(BaseCommand):
         if not options["yes"] and not self._agreed(options["file"]):
             raise CommandError("Nothing was changed.")
         try:
-            done = carry_out(text, found.fingerprint, with_status=options["with_status"])
+            with transaction.atomic():
+                done = carry_out(text, found.fingerprint, with_status=options["with_status"])
+                _tell(done)
         except ChangedMeanwhile as changed:
             self.stdout.write(told(changed.plan))
             raise CommandError(f"{changed} Nothing was imported; run the command again.") from changed
@@ -63,6 +67,13 @@ class Command(BaseCommand):
         if file == "-" or not sys.stdin.isatty():
             raise CommandError("Nobody can be asked here: run it again with --yes, or with --dry-run.")
         return input("Import this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _tell(done: Plan) -> None:
+    for entry in done.entries:
+        if entry.application is not None and entry.kind != "unchanged":
+            cause = f"Imported the client from a file: {entry.kind}."
+            tell("import_clients", cause, client=entry.application.client_id)
 
 
 def _read(file: str) -> str:

@@ -13,6 +13,7 @@ from oauth import client_status
 from oauth.client_metadata import BadMetadata, fill, link
 from oauth.client_secrets import add_secret
 from oauth.models import Application
+from oauth.operators import tell
 
 
 class Command(BaseCommand):
@@ -37,6 +38,9 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 answer = register(metadata, new_secret=options["new_secret"])
+                made = " and made it a secret" if "client_secret" in answer else ""
+                cause = f"Saved the client from a file{made}."
+                tell("register_client", cause, client=answer["client_id"])
         except BadMetadata as bad:
             raise CommandError("\n".join(bad.faults)) from bad
         self.stdout.write(json.dumps(answer, indent=2))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from oauth.key_rotation import replace_compromised, rotate
 from oauth.models import SigningKey
+from oauth.operators import tell
 from oauth.signing_keys import ALGORITHMS
 
 
@@ -37,11 +39,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what was done."""
-        if options["compromised"]:
-            said = replace_compromised(self._key(options["compromised"]))
-        else:
-            algorithms = [options["algorithm"]] if options["algorithm"] else ALGORITHMS
-            said = rotate(algorithms, begin=options["now"])
+        with transaction.atomic():
+            before = _statuses()
+            if options["compromised"]:
+                said = replace_compromised(self._key(options["compromised"]))
+            else:
+                algorithms = [options["algorithm"]] if options["algorithm"] else ALGORITHMS
+                said = rotate(algorithms, begin=options["now"])
+            if _statuses() != before:
+                tell("rotate_signing_key", " ".join(said))
         for words in said:
             self.stdout.write(words)
 
@@ -51,3 +57,7 @@ class Command(BaseCommand):
         except SigningKey.DoesNotExist:
             known = "\n".join(f"  {key} ({key.get_status_display()})" for key in SigningKey.objects.all())
             raise CommandError(f"There is no such key. There are:\n{known}") from None
+
+
+def _statuses() -> dict[str, str]:
+    return dict(SigningKey.objects.values_list("kid", "status"))
