@@ -92,6 +92,7 @@ def password_refused(request: HttpRequest, username: str, *, too_many: bool = Fa
     """A user name and a password that did not open an account; with `too_many`, not even looked at."""
     account = filter_users_by_username(username).first() if username else None
     again = "again" if request.user.is_authenticated else ""
+    why: dict[str, Any]
     if too_many:
         why = {
             "rule": "failed tries",
@@ -111,10 +112,12 @@ def inactive_refused(account: User) -> None:
     tell("sign-in", "refused", account, rule="active", cause="The account is switched off.")
 
 
-def rate_refused() -> None:
-    """Too many sign-ins from one address: this one was not looked at (429)."""
-    cause = "There were too many sign-ins from this address within a minute: nothing was looked at."
-    tell("sign-in", "refused", None, status=429, rule="tries from one address", cause=cause)
+def rate_refused(kind: str, page: str) -> None:
+    """A page of the account was asked for too often, by one address or one person: nothing of this try was
+    looked at (429).
+    """
+    cause = "There were too many tries within a minute: nothing of this one was looked at."
+    tell(kind, "refused", None, status=429, rule="tries within a minute", page=page, cause=cause)
 
 
 def factor_refused(form: BaseForm, account: User | None, *, step: str) -> None:

@@ -18,14 +18,24 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from accounts import sessions, views
+from accounts import events, sessions, views
 from accounts.federation import views as federation
 from accounts.recent_proof import has_proven_recently
 
 
 def page(route: str, view: Any, name: str) -> URLPattern:
-    """A page that no cache may keep, as it names whoever is signed in or shows their secrets."""
-    pattern: URLPattern = path(route, never_cache(view), name=name)
+    """A page that no cache may keep, as it names whoever is signed in or shows their secrets. Where it was
+    asked for too often, the audit trail is told.
+    """
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = view(request, *args, **kwargs)
+        if response.status_code == 429:
+            events.rate_refused("password" if name == "account_change_password" else "sign-in", route)
+        return response
+
+    pattern: URLPattern = path(route, never_cache(answered), name=name)
     return pattern
 
 

@@ -15,7 +15,6 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import method_decorator
 
-from accounts import events
 from accounts.federation.identity_provider import IdentityProvider
 
 SIGN_IN_FOR = "sign_in_for"
@@ -40,13 +39,6 @@ class NamesWaitingApp:
 
 class SignInView(NamesWaitingApp, LoginView):  # type: ignore[misc]  # allauth ships no types
     """The sign-in page."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Tell the audit trail of sign-ins that were too many for one address."""
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        if response.status_code == 429:
-            events.rate_refused()
-        return response
 
     def get_initial(self) -> dict[str, Any]:
         """Fill in the hinted user name: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest."""

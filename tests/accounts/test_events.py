@@ -116,13 +116,25 @@ def test_tries_that_are_too_many_are_told_as_not_looked_at(amy: User, known: boo
     assert {event.person for event in refused} == {str(amy.uid)}
 
 
-def test_too_many_sign_ins_from_one_address_are_told(client: Client, settings: Any) -> None:
-    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login": "1/m/ip"}
+@pytest.mark.parametrize(
+    ("page", "limit", "kind"),
+    [
+        (LOGIN, "login", "sign-in"),
+        ("/accounts/reauthenticate/", "reauthenticate", "sign-in"),
+        ("/accounts/password/change/", "change_password", "password"),
+    ],
+)
+def test_tries_that_come_too_fast_are_told(
+    client: Client, amy: User, settings: Any, page: str, limit: str, kind: str
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, limit: "1/m/ip"}
+    if page != LOGIN:
+        client.force_login(amy)
     for _ in range(2):
-        answer = client.post(LOGIN, {"login": "x", "password": "y"})
+        answer = client.post(page, {"login": "x", "password": "y"})
     assert answer.status_code == 429
-    last = told("sign-in")[-1]
-    assert (last.status, last.outcome, last.person) == (429, "refused", "")
+    last = told(kind)[-1]
+    assert (last.status, last.outcome, last.person) == (429, "refused", "" if page == LOGIN else str(amy.uid))
 
 
 def test_an_account_that_is_switched_off_is_refused_under_its_name(client: Client, amy: User) -> None:
