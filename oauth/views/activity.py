@@ -22,7 +22,7 @@ from fhir.registry import RESOURCE_TYPES, compartment_class
 from launch.views.person import person
 from oauth import ledger_words as words
 from oauth.ledger import Ledger, Place, Wish, every, ledgers_of, microseconds, moment, page
-from oauth.ledger_names import names, titles
+from oauth.ledger_names import Names, names, titles
 
 SIZE = 25
 """Events on a page."""
@@ -199,17 +199,20 @@ def _rows(ledger: Ledger, wish: Wish) -> Iterator[str]:
     yield writer.writerow(HEADINGS)
     for part in every(ledger, wish):
         named = names(ledger, part)
-        for event in part:
-            row = (
-                moment(event.time).isoformat(timespec="seconds").removesuffix("+00:00"),
-                ledger.words,
-                named.app(event),
-                named.person(event),
-                words.done(event.kind, event.type, event.outcome),
-                _given(event, words.addresses(event.what)),
-                words.OUTCOMES.get(event.outcome, ""),
-            )
-            yield writer.writerow([_harmless(cell) for cell in row])
+        rows = (_row(ledger, event, named) for event in part)
+        yield "".join(writer.writerow([_harmless(cell) for cell in row]) for row in rows)
+
+
+def _row(ledger: Ledger, event: Event, named: Names) -> tuple[str, ...]:
+    return (
+        moment(event.time).isoformat(timespec="seconds").removesuffix("+00:00"),
+        ledger.words,
+        named.app(event),
+        named.person(event),
+        words.done(event.kind, event.type, event.outcome),
+        _given(event, words.addresses(event.what)),
+        words.OUTCOMES.get(event.outcome, ""),
+    )
 
 
 def _harmless(cell: str) -> str:

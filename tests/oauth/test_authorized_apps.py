@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Proxy
+from accounts.models import Proxy, User
 from oauth.models import AccessToken, Consent
 from oauth.token_liveness import alive
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 URL = "/oauth/manage"
 
 
-def signed_in(fhir_user: str = "Patient/a") -> tuple[Client, object]:
+def signed_in(fhir_user: str = "Patient/a") -> tuple[Client, User]:
     user = make_user(fhir_user)
     client = Client()
     client.force_login(user)
@@ -31,7 +31,7 @@ def test_somebody_not_signed_in_is_asked_to_sign_in() -> None:
 
 def test_the_page_says_in_plain_words_what_was_allowed() -> None:
     client, user = signed_in()
-    issue(make_key(), user, scope="openid patient/Observation.rs", patient="a")  # type: ignore[arg-type]
+    issue(make_key(), user, scope="openid patient/Observation.rs", patient="a")
     page = client.get(URL)
     assert "no-store" in page["Cache-Control"]
     content = page.content.decode()
@@ -42,7 +42,7 @@ def test_the_page_says_in_plain_words_what_was_allowed() -> None:
 
 def test_access_that_lasts_is_said_to_last() -> None:
     client, user = signed_in()
-    issue_refresh(issue(make_key(), user, scope="offline_access", patient="a"))  # type: ignore[arg-type]
+    issue_refresh(issue(make_key(), user, scope="offline_access", patient="a"))
     assert "can renew it by itself for as long as is said above" in client.get(URL).content.decode()
 
 
@@ -60,8 +60,8 @@ def test_other_peoples_apps_are_not_shown_and_cannot_be_revoked() -> None:
 def test_taking_access_back_ends_consents_and_tokens_of_that_app_only() -> None:
     client, user = signed_in()
     key = make_key()
-    ended = issue(key, user, make_client(name="Ended"), scope="patient/*.rs", patient="a")  # type: ignore[arg-type]
-    kept = issue(key, user, make_client(name="Kept"), scope="patient/*.rs", patient="a")  # type: ignore[arg-type]
+    ended = issue(key, user, make_client(name="Ended"), scope="patient/*.rs", patient="a")
+    kept = issue(key, user, make_client(name="Kept"), scope="patient/*.rs", patient="a")
     page = client.post(f"{URL}/revoke", {"client_id": ended.row.application.client_id}, follow=True)
     assert "Ended has no access any more" in page.content.decode()
     assert "Kept" in page.content.decode()
@@ -88,7 +88,7 @@ def test_nonsense_instead_of_an_app_is_refused(client_id: str) -> None:
 
 def test_the_end_of_the_right_to_act_for_somebody_is_told() -> None:
     client, user = signed_in("RelatedPerson/mum")
-    issue(make_key(), user, scope="patient/*.rs", patient="a")  # type: ignore[arg-type]
+    issue(make_key(), user, scope="patient/*.rs", patient="a")
     ends = timezone.now().replace(year=2099, month=5, day=3, hour=12, minute=0)
     Proxy.objects.create(user=user, patient="a", ends=ends)
     assert "<dt>You act for them</dt><dd>until 3 May 2099, 12:00 UTC</dd>" in client.get(URL).content.decode()
