@@ -124,7 +124,25 @@ def _note_person(request: HttpRequest, stored: AuthorizationRequest, is_right: b
     user = cast(User, request.user)
     if waiting.update(user=user) and is_right:
         proven = auth_time(request, user).isoformat(timespec="seconds")
-        step_of(request, stored, "sign-in", auth_time=proven, how=", ".join(proofs(request, user)))
+        step_of(
+            request,
+            stored,
+            "sign-in",
+            rule="launch_person, fhir_identity",
+            expected=_wanted(stored),
+            received=user.fhir_user,
+            auth_time=proven,
+            how=", ".join(proofs(request, user)),
+        )
+
+
+def _wanted(stored: AuthorizationRequest) -> str:
+    """Who may go on with the request, and how lately they must have proven who they are."""
+    who = "a person with a FHIR user" + (", for whom the launch was made" if stored.launch_context else "")
+    if {"login", "select_account"}.intersection(stored.prompt):
+        return f"{who}, who has signed in since the request came"
+    max_age = stored.one("max_age")
+    return f"{who}, who has signed in at most {max_age} seconds before" if max_age else who
 
 
 def _refuse_person(stored: AuthorizationRequest, user: User) -> Refusal | None:
@@ -145,7 +163,7 @@ def _patient_step(
         if not may_see_patient(user, launch.patient):
             return later.no_right(user, launch.patient)
         if is_new:
-            step_of(request, stored, "context", how="from the launch", encounter=launch.encounter)
+            tell_context(request, stored, "from the launch", encounter=launch.encounter)
         return None
     if not needs_patient(stored.scope.split()):
         return None
@@ -157,8 +175,17 @@ def _patient_step(
     with transaction.atomic():
         stored.launch_context = picked(launch, stored.application, user, stored.pk, choice[0], stored.attempt)
         stored.save(update_fields=["launch_context"])
-        step_of(request, stored, "context", how="the only patient there is for this person")
+        tell_context(request, stored, "the only patient there is for this person")
     return None
+
+
+def tell_context(request: HttpRequest, stored: AuthorizationRequest, how: str, **more: str) -> None:
+    """Record which context the request has got and how, or what it goes on without."""
+    launch = stored.launch_context
+    patient = f"Patient/{launch.patient}" if launch is not None and launch.patient else "no patient"
+    expected = "a patient whom the person may see" if "dropped" not in more else "context, where there is any"
+    told = {"rule": "patient_right", "expected": expected, "received": patient}
+    step_of(request, stored, "context", how=how, **told, **more)
 
 
 def _without_any_patient(request: HttpRequest, stored: AuthorizationRequest, user: User) -> Step | None:
@@ -194,7 +221,7 @@ def _go_on_with(request: HttpRequest, stored: AuthorizationRequest, scopes: list
     stored.scope = " ".join(scopes)
     stored.save(update_fields=["scope"])
     if dropped:
-        step_of(request, stored, "context", how=why, dropped=dropped)
+        tell_context(request, stored, why, dropped=dropped)
 
 
 def works_without_patient(stored: AuthorizationRequest) -> bool:

@@ -79,7 +79,9 @@ def passed(facts: Facts) -> dict[str, Any]:
     text, granted = asked.one("scope"), to_text(asked.granted)
     bounds = limits(client.scope, facts.enabled, facts.launch is not None)
     return {
-        "rules": [rule.__name__ for rule in RULES],
+        "rule": ", ".join(rule.__name__ for rule in RULES),
+        "expected": "a request that breaks none of these rules",
+        "received": "one that breaks none",
         "redirect_uri": masked(asked.one("redirect_uri")),
         "aud": masked(asked.one("aud")),
         "asked": without_jwts(text),

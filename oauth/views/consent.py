@@ -52,7 +52,8 @@ def consent(request: HttpRequest, request_id: str) -> HttpResponse:
     asking = Asking(request, stored, request.user, step.before)
     if request.method == "POST":
         return _answer(asking)
-    step_of(request, stored, "consent", how="shown", asked=stored.scope)
+    told = {"rule": "consent", "expected": "the person's answer", "received": "no answer yet"}
+    step_of(request, stored, "consent", how="shown", asked=stored.scope, **told)
     return _page(asking, usual_ticks(stored, step.before), USUAL)
 
 

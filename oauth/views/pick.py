@@ -26,6 +26,7 @@ from oauth.authorization_steps import (
     drop_encounter_scope,
     drop_patient_scopes,
     next_step,
+    tell_context,
     works_without_patient,
 )
 from oauth.causes.masking import masked
@@ -86,7 +87,7 @@ def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
     if request.method == "POST" and has_encounter(user, launch.patient, encounter):
         with transaction.atomic():
             if picked_encounter(launch, encounter):
-                step_of(request, stored, "context", how="picked", encounter=encounter)
+                tell_context(request, stored, "picked", encounter=encounter)
         return redirect("oauth:resume", stored.pk)
     if encounter:
         cause = f"The encounter that came from the picker is none of Patient/{launch.patient}."
@@ -107,7 +108,7 @@ def _settle(request: HttpRequest, stored: AuthorizationRequest, user: User, pati
     settle(stored, made)
     launch = stored.launch_context
     if launch is not None and launch.pk == made.pk and launch.patient == patient:
-        step_of(request, stored, "context", how="picked")
+        tell_context(request, stored, "picked")
 
 
 def _tell_refused(
