@@ -264,6 +264,21 @@ def test_a_form_that_waited_for_a_proof_is_taken_up_again(
     assert Client().get("/oauth/userinfo", headers=token.bearer).status_code == 401
 
 
+def test_whoever_has_a_password_too_may_give_either_proof(
+    client: Client, provider: Provider, doc: User
+) -> None:
+    doc.set_password(PASSWORD)
+    doc.save()
+    provider.claims = {"auth_time": int(time.time()) - 3600}
+    sign_in(client, provider)
+    page: Any = client.get("/accounts/security/app/add/", follow=True)
+    assert page.request["PATH_INFO"] == "/accounts/reauthenticate/"
+    assert f'href="{ELSEWHERE}?next=' in page.content.decode()
+    assert "Sign in with Elsewhere again" in page.content.decode()
+    page = client.get(f"{ELSEWHERE}?next=/accounts/security/app/add/")
+    assert "Your password" in page.content.decode()
+
+
 def test_staff_who_sign_in_elsewhere_still_need_a_second_factor(
     client: Client, provider: Provider, doc: User, clock: Clock, settings: Settings
 ) -> None:

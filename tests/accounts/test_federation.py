@@ -47,7 +47,7 @@ def test_a_linked_person_signs_in_elsewhere_and_goes_on_where_they_were(
     assert asked["redirect_uri"] == sent["redirect_uri"]
     assert asked["Authorization"] == "Basic " + base64.b64encode(f"smart-cdr:{SECRET}".encode()).decode()
     assert "client_secret" not in asked
-    assert client.get("/accounts/sessions/").status_code == 200
+    assert [each.user for each in client.get("/accounts/sessions/").context["sessions"]] == [doc]
     assert not SocialToken.objects.exists()
     assert SocialAccount.objects.get().extra_data == {}
 
