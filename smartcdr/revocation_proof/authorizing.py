@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from django.conf import settings
 
 from smartcdr.revocation_proof.cast import CALLBACK, SCOPE
-from smartcdr.revocation_proof.visitor import UnexpectedAnswer, Visitor
+from smartcdr.revocation_proof.servers import UnexpectedAnswer
+from smartcdr.revocation_proof.visitor import Visitor
 
 
 def sign_in(visitor: Visitor, username: str, password: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group
 
 from accounts.models import User
@@ -74,7 +75,10 @@ def _enter(made: Cast) -> None:
 
 def _leave(made: Cast) -> None:
     Application.objects.filter(client_id__in=made.apps).delete()
-    User.objects.filter(username__in=[made.person, made.staff]).delete()
+    people = User.objects.filter(username__in=[made.person, made.staff])
+    for session in UserSession.objects.filter(user__in=people):
+        session.end()
+    people.delete()
     _write(made.patient, None)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oauth.models import AccessToken
-from smartcdr.revocation_proof.visitor import Answer, UnexpectedAnswer, Visitor
+from smartcdr.revocation_proof.servers import UnexpectedAnswer
+from smartcdr.revocation_proof.visitor import Answer, Visitor
 
 CLIENT, PERSON, STAFF = "client", "person", "staff"
 WAYS = (CLIENT, PERSON, STAFF)

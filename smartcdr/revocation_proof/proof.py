@@ -14,8 +14,8 @@ from smartcdr.revocation_proof import authorizing
 from smartcdr.revocation_proof.cast import Cast, cast
 from smartcdr.revocation_proof.ends import WAYS, End, ends
 from smartcdr.revocation_proof.reading import Read, Readers, read_once
-from smartcdr.revocation_proof.servers import HOST, serving
-from smartcdr.revocation_proof.visitor import UnexpectedAnswer, Visitor
+from smartcdr.revocation_proof.servers import HOST, UnexpectedAnswer, serving
+from smartcdr.revocation_proof.visitor import Visitor
 
 MOST_SECONDS = 1.0
 """How long after its revocation a token may still be served."""

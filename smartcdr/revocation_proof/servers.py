@@ -25,26 +25,42 @@ STOP_SECONDS = 30
 
 
 class ServerError(Exception):
-    """A server did not start, or ended by itself."""
+    """A server did not start."""
+
+
+class UnexpectedAnswer(Exception):
+    """The site answered with something that the proof has no use for."""
 
 
 @contextmanager
 def serving(count: int) -> Iterator[list[int]]:
-    """The ports of `count` servers that answer; they are stopped at the end. Raises ServerError."""
+    """The ports of `count` servers that answer; they are stopped at the end.
+
+    Raises ServerError, and an UnexpectedAnswer of the block with what the servers said of it.
+    """
     with ExitStack() as stack:
         log = stack.enter_context(TemporaryFile())
         started = [(port, stack.enter_context(_process(port, log))) for port in _free_ports(count)]
         for port, process in started:
             if not _becomes_ready(port, process):
-                log.seek(0)
-                raise ServerError(f"A server did not start:\n{log.read().decode(errors='replace')}")
-        yield [port for port, _ in started]
+                raise ServerError(f"A server did not start:\n{_last_words(log)}")
+        try:
+            yield [port for port, _ in started]
+        except UnexpectedAnswer as fault:
+            raise UnexpectedAnswer(f"{fault}\n{_last_words(log)}") from fault
 
 
 def site_headers() -> dict[str, str]:
     """What a proxy before the servers would say: the site's name, and that it was asked for as it should."""
     scheme, _, host = str(settings.SITE_URL).partition("://")
     return {"Host": host, "X-Forwarded-Proto": scheme, "X-Forwarded-For": HOST}
+
+
+def _last_words(log: IO[bytes]) -> str:
+    """The end of what the servers wrote down, without the refusals, which are what is hoped for."""
+    log.seek(0)
+    lines = log.read().decode(errors="replace").splitlines()
+    return "\n".join([line for line in lines if not line.startswith("401 ")][-40:])
 
 
 @contextmanager

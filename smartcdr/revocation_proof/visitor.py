@@ -14,16 +14,12 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
-from smartcdr.revocation_proof.servers import HOST, site_headers
+from smartcdr.revocation_proof.servers import HOST, UnexpectedAnswer, site_headers
 
 MOST_REDIRECTS = 10
 SECONDS = 60
 _FORM = "application/x-www-form-urlencoded"
 Fields = Sequence[tuple[str, str]]
-
-
-class UnexpectedAnswer(Exception):
-    """The site answered with something that the proof has no use for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,8 +20,8 @@ from smartcdr.revocation_proof.cast import Cast
 from smartcdr.revocation_proof.proof import Ended, Outcome, end_all, ended
 from smartcdr.revocation_proof.reading import Read, Readers
 from smartcdr.revocation_proof.report import report
-from smartcdr.revocation_proof.visitor import UnexpectedAnswer
-from tests.oauth.flow import ensure_keys
+from smartcdr.revocation_proof.servers import UnexpectedAnswer
+from tests.oauth.flow import ensure_keys, make_user
 from tests.oauth.parallel import shared_database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +30,12 @@ LEFT = """
 import django; django.setup()
 import json
 from accounts.models import User
+from django.contrib.sessions.models import Session
 from fhir.models import Resource
 from oauth.models import AccessToken, Application
 left = {"deleted": list(Resource.objects.values_list("deleted", flat=True))}
-print(json.dumps(left | {one.__name__: one.objects.count() for one in (User, Application, AccessToken)}))
+models = (User, Session, Application, AccessToken)
+print(json.dumps(left | {one.__name__: one.objects.count() for one in models}))
 """
 
 
@@ -59,7 +60,7 @@ def test_tokens_end_at_once_by_each_of_the_three_ways_and_stay_so_after_a_restar
         assert reads > 2
     assert "Proven: no token was served longer than 1 s, and none after the restart." in done.stdout
     left = json.loads(run(os.environ | own, "-c", LEFT).stdout)
-    assert left == {"User": 0, "Application": 0, "AccessToken": 0, "deleted": [True]}
+    assert left == {"User": 0, "Session": 0, "Application": 0, "AccessToken": 0, "deleted": [True]}
 
 
 class Site:
@@ -180,16 +181,15 @@ def test_one_token_that_outlives_its_revocation_spoils_the_proof(spoilt: Ended, 
     assert "the client       1        250         250" in told
 
 
-def test_the_proof_is_refused_where_it_could_harm_or_say_nothing(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.django_db
+def test_the_proof_is_refused_where_it_could_harm_or_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CommandError, match="At least 3 tokens"):
         call_command("prove_revocation", tokens=2)
     with pytest.raises(CommandError, match="At least 3 tokens"):
         call_command("prove_revocation", workers=0)
     monkeypatch.setitem(connection.settings_dict, "NAME", "/somewhere/database")
-    settings.DEVELOPMENT = False
-    with pytest.raises(CommandError, match="Say --in-production"):
+    make_user("", "somebody")
+    with pytest.raises(CommandError, match="Say --in-use"):
         call_command("prove_revocation")
     if connection.vendor == "sqlite":  # where alone such databases are
         monkeypatch.setitem(connection.settings_dict, "NAME", ":memory:")

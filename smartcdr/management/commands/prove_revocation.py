@@ -7,15 +7,15 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from accounts.models import User
+from oauth.models import Application
 from smartcdr.revocation_proof.ends import WAYS
 from smartcdr.revocation_proof.proof import prove
 from smartcdr.revocation_proof.report import report
-from smartcdr.revocation_proof.servers import ServerError
-from smartcdr.revocation_proof.visitor import UnexpectedAnswer
+from smartcdr.revocation_proof.servers import ServerError, UnexpectedAnswer
 
 
 class Command(BaseCommand):
@@ -31,23 +31,22 @@ class Command(BaseCommand):
         parser.add_argument("--tokens", type=int, default=100, help="How many tokens (100).")
         parser.add_argument("--workers", type=int, default=2, help="How many server processes (2).")
         parser.add_argument(
-            "--in-production",
+            "--in-use",
             action="store_true",
-            help="Work on a database that is in use: people, apps and a patient are made there for the run.",
+            help="Work on a database that has people or apps: others are made there for the run.",
         )
 
-    def handle(self, *, tokens: int, workers: int, in_production: bool, **options: Any) -> None:
+    def handle(self, *, tokens: int, workers: int, in_use: bool, **options: Any) -> None:
         """Refuse what cannot be meant, run the proof, print the figures."""
         if tokens < len(WAYS) or workers < 1:
             raise CommandError(f"At least {len(WAYS)} tokens, one for each way, and one server process.")
         if "memory" in str(connection.settings_dict["NAME"]) and connection.vendor == "sqlite":
             raise CommandError("The servers cannot share a database in memory: set DATABASE_URL.")
-        if not settings.DEVELOPMENT and not in_production:
+        if not in_use and (User.objects.exists() or Application.objects.exists()):
             raise CommandError(
-                "This looks like a server in use (DEVELOPMENT is off). The proof makes two people, a "
-                "patient and an app for each token, and takes them away again; the audit trail keeps what "
-                "they did. "
-                "Say --in-production if that is meant."
+                "This database is in use: it has people or apps. The proof makes two people, a patient and "
+                "an app for each token, and takes them away again; the audit trail keeps what they did. "
+                "Say --in-use if that is meant."
             )
         # Whoever is told to end still stops the servers, and takes away what was made for the run.
         signal.signal(signal.SIGTERM, _end)
