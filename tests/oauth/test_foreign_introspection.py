@@ -155,7 +155,7 @@ def test_the_issuer_is_asked_with_our_credentials_and_each_second_at_most(
     token = asked.token(patient="a")
     assert [status(token) for _ in range(5)] == [200] * 5
     assert server.asked == [{"token": token, "token_type_hint": "access_token"}]
-    clock.ahead += foreign_access.ASKED_AGE
+    clock.ahead += 1
     assert status(token) == 200
     assert len(server.asked) == 2
 
@@ -167,7 +167,7 @@ def test_a_token_that_its_issuer_calls_inactive_stops_within_a_second(
     token = asked.token(patient="a")
     assert status(token) == 200
     server.answer = {"active": False}
-    clock.ahead += foreign_access.ASKED_AGE
+    clock.ahead += 1
     code, challenge, words = refusal_of(token)
     assert (code, words) == (401, "The token's issuer says that it is not active.")
     assert 'error="invalid_token"' in challenge
@@ -229,7 +229,7 @@ def test_an_issuer_that_cannot_be_asked_opens_nothing(
     assert status(good) == 200
     for name, value in failure.items():
         setattr(server, name, value)
-    clock.ahead += foreign_access.ASKED_AGE
+    clock.ahead += 1
     assert [refusal_of(good) for _ in range(2)] == [UNKNOWN] * 2
     assert good not in caplog.text
     assert "a secret" not in caplog.text
