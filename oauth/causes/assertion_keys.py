@@ -45,7 +45,7 @@ def _not_had(client: Application, row: FetchedKeySet | None) -> str:
 def _no_key(
     client: Application, row: FetchedKeySet | None, known: KeySet, assertion: Assertion, why: str
 ) -> Why:
-    kids = sorted({key.kid for key in (*known.keys, *known.unusable)})
+    kids = sorted({key.kid for key in known.keys} | {key.kid for key in known.unusable})
     expected = ", ".join(masked(kid) for kid in kids[:20])
     kid = masked(assertion.kid)
     if known.knows(assertion.kid):

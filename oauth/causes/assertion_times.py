@@ -16,7 +16,9 @@ def of_times(claims: dict[str, Any]) -> Why | None:
             return Why(f"check_{name}", f"{name} is not a number of seconds since 1970.", "a number")
     if "exp" not in claims:
         return Why("check_exp", "exp is missing.", "at most five minutes from now")
-    ahead = {name: float(claims[name]) - now for name in ("exp", "nbf", "iat") if name in claims}
+    ahead: dict[str, float] = {
+        name: float(claims[name]) - now for name in ("exp", "nbf", "iat") if name in claims
+    }
     return _of_exp(ahead) or _of_nbf(ahead) or _of_iat(ahead)
 
 

@@ -48,7 +48,7 @@ def _of_grant(client: Application, grant: Grant) -> Why | None:
         cause = f"The code was given to another client, {owner.client_id} ({owner.name[:100]})."
         return Why("check_code_client", cause, owner.client_id, client.client_id)
     if grant.used is not None:
-        return _of_used(grant)
+        return _of_used(grant, moment(grant.used))
     seconds = (timezone.now() - grant.expires).total_seconds()
     if seconds >= 0:
         lived = (grant.expires - grant.created).total_seconds()
@@ -62,11 +62,11 @@ def _of_grant(client: Application, grant: Grant) -> Why | None:
     return None
 
 
-def _of_used(grant: Grant) -> Why:
+def _of_used(grant: Grant, when: str) -> Why:
     if AccessToken.objects.filter(token_family=grant.token_family).exists():
-        cause = f"The code was used already, on {moment(grant.used)}; a code is good for one exchange."
-        return Why("check_used_once", cause, "a code that was not used", f"used on {moment(grant.used)}")
-    cause = of_ending(grant) or f"The code was revoked on {moment(grant.used)}, before it was used."
+        cause = f"The code was used already, on {when}; a code is good for one exchange."
+        return Why("check_used_once", cause, "a code that was not used", f"used on {when}")
+    cause = of_ending(grant) or f"The code was revoked on {when}, before it was used."
     return Why("check_code", cause)
 
 
