@@ -171,7 +171,7 @@ def page(ledger: Ledger, wish: Wish, size: int, after: Place | None = None) -> t
     if after is not None:
         time, number = after
         events = events.filter(Q(time__lt=time) | Q(time=time, id__lt=number), time__lte=time)
-    found = list(events.order_by("-time", "-id").defer("hash", "detail", "address", "attempt")[: size + 1])
+    found = list(events.order_by("-time", "-id").defer("hash", "address", "attempt")[: size + 1])
     return found[:size], len(found) > size
 
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import orjson
+
 from fhir.registry import RESOURCE_TYPES
 from oauth.ledger import OF_SEVERAL_TYPES, Use
 from oauth.scope_words import noun
@@ -26,7 +28,7 @@ _VERBS = {
     "delete": ("Deleted", "delete"),
     "$everything": ("Read everything in the record", "read everything in the record"),
     "$validate": ("Checked, without saving,", "check, without saving,"),
-    "$export": ("Asked for a copy of many records", "ask for a copy of many records"),
+    "$export": ("Copied many records at once", "copy many records at once"),
     "export-file": ("Downloaded a copy of many records", "download a copy of many records"),
     "batch": ("Sent several requests at once", "send several requests at once"),
     "transaction": ("Sent several requests at once", "send several requests at once"),
@@ -59,17 +61,26 @@ def addresses(what: str) -> list[str]:
     return list(dict.fromkeys(f"{part[0]}/{part[1]}" for part in parts if part[2:3] == ["_history"]))
 
 
-def given(kind: str, resource_type: str, found: Sequence[str]) -> str:
-    """How much an allowed interaction gave, for the relative references of its event; empty where records
-    were written, or where nothing is known of it.
+def copied(detail: str) -> Counter[str]:
+    """How many resources of each type an export took, as the detail of its event says it."""
+    try:
+        numbers = orjson.loads(detail)["resources"]
+        return Counter({name: number for name, number in numbers.items() if isinstance(number, int)})
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return Counter()
+
+
+def given(kind: str, resource_type: str, found: Sequence[str], detail: str) -> str:
+    """How much an allowed interaction gave, for the relative references and the detail of its event; empty
+    where records were written, or where nothing is known of it.
     """
     if kind in _WRITING:
         return ""
-    kinds = Counter(each.partition("/")[0] for each in found)
+    kinds = copied(detail) if kind == "$export" else Counter(each.partition("/")[0] for each in found)
     if not kinds:
         return "nothing, as there was none" if kind in _SEARCHING else ""
     if list(kinds) == [resource_type]:
-        return "1 record" if len(found) == 1 else f"{len(found):,} records"
+        return "1 record" if kinds.total() == 1 else f"{kinds.total():,} records"
     return "; ".join(f"{kind_of_record(name)}: {number:,}" for name, number in kinds.most_common())
 
 

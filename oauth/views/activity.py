@@ -183,7 +183,7 @@ def _lines(ledger: Ledger, events: list[Event]) -> list[Line]:
 
 
 def _given(event: Event, found: list[str]) -> str:
-    return words.given(event.kind, event.type, found) if event.outcome == "allowed" else ""
+    return words.given(event.kind, event.type, found, event.detail) if event.outcome == "allowed" else ""
 
 
 class _Echo:

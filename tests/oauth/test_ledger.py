@@ -8,7 +8,9 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import strip_tags
 
@@ -339,3 +341,33 @@ def test_somebody_not_signed_in_reads_nothing(db: None, address: str) -> None:
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/login/")
     assert Client().post(address).status_code in (302, 405)
+
+
+def test_a_look_at_the_page_costs_the_same_however_much_was_done(amy: User) -> None:
+    client = Client()
+    client.force_login(amy)
+    costs = []
+    for number in (1, 6):
+        apps = [make_client(name=f"App {each}") for each in range(number)]
+        doctors = [make_user(f"Practitioner/{number}-{each}") for each in range(number)]
+        for person in (amy, *doctors):
+            who, what = str(person.uid), "Observation/potassium-amy/_history/1"
+            record(*[told(person=who, client=app.client_id, what=what) for app in apps])
+        for address in (URL, EACH):
+            with CaptureQueriesContext(connection) as asked:
+                assert client.get(address).status_code == 200
+            costs.append(len(asked))
+    assert costs[2] <= costs[0]
+    assert costs[3] <= costs[1]
+
+
+def test_a_copy_of_many_records_is_told_by_their_kinds(amy: User) -> None:
+    numbers = {"Observation": 12, "Patient": 1}
+    record(told("$export", type="", what="_export/1", detail={"resources": numbers}))
+    record(
+        *[told("$export", type="", detail=odd) for odd in (None, {"resources": 5}, {"resources": {"x": {}}})]
+    )
+    page = shown(amy, EACH)
+    assert page.count("Copied many records at once") == 4
+    assert page.count("Was given") == 1
+    assert "Was given lab results, vital signs and other observations: 12; name, date of birth" in page
