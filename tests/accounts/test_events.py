@@ -154,6 +154,18 @@ def test_a_proof_given_again_is_told_allowed_or_refused(client: Client, amy: Use
     assert (allowed.outcome, detail(allowed)) == ("allowed", {"step": "again", "proofs": ["password"]})
 
 
+def test_a_second_factor_given_again_is_told_allowed_or_refused(
+    client: Client, amy: User, clock: Clock
+) -> None:
+    secret = with_app(amy)
+    client.force_login(amy)
+    for code in ("000000", clock.code(secret)):
+        client.post(f"{SECURITY}reauthenticate/", {"code": code})
+    refused, allowed = told("sign-in")
+    assert (refused.outcome, refused.person, detail(refused)["step"]) == ("refused", str(amy.uid), "again")
+    assert (allowed.outcome, detail(allowed)) == ("allowed", {"step": "again", "proofs": ["totp"]})
+
+
 def test_a_new_password_of_ones_own_is_told_and_a_wrong_old_one_too(client: Client, amy: User) -> None:
     first_step(client, amy)
     for old in ("wrong", PASSWORD):

@@ -12,10 +12,14 @@ from audit.console import recent as listing
 from audit.console.story import story
 from audit.events import Event as Told
 from audit.events import now
-from audit.recording import record
+from audit.models import Event
+from audit.recording import record, waiting
 from oauth.models import Application
 from smartcdr.groups import ADMINISTRATOR, APP_MANAGER, AUDITOR
 from tests.audit.staff import staff_of
+from tests.oauth.flow import Flow, answer_of
+from tests.oauth.flow import make_client as make_registered
+from tests.oauth.flow import make_user as person_of
 from tests.oauth.issuing import make_client, make_user
 
 TIMELINES = "CONTRACT: each authorization attempt is one timeline, found by its reference code"
@@ -172,6 +176,30 @@ def test_first_calls_stand_behind_the_steps(auditor: Client, app: Application) -
     assert [each.line.event.kind for each in page.context["calls"]] == ["read"]
     assert "Goal/g1/_history/1" in text_of(page)
     assert "Patient/p1" in text_of(page)
+
+
+def test_a_real_authorization_is_told_from_the_request_to_the_first_calls(auditor: Client) -> None:
+    application, _ = make_registered(scope="openid fhirUser patient/*.rs")
+    flow = Flow(application, None)
+    asked = flow.authorize()
+    form = {"login": person_of(username="ada").username, "password": "correct horse battery"}
+    page = flow.follow(flow.browser.post(f"/accounts/login/?{asked.request['QUERY_STRING']}", form))  # type: ignore[attr-defined]
+    code = answer_of(flow.decide(page))["code"]
+    token = flow.exchange(code).json()["access_token"]  # type: ignore[attr-defined]
+    headers = {"Authorization": f"Bearer {token}"}
+    for path in ("Observation", "Patient/another"):
+        Client().get(f"/fhir/{path}", headers=headers)
+    flow.exchange(code)
+    waiting.write()
+    [attempt] = set(Event.objects.exclude(attempt="").values_list("attempt", flat=True))
+    shown = auditor.get(f"{LIST}{attempt}/")
+    kinds = [each.line.event.kind for each in shown.context["steps"]]
+    assert list(dict.fromkeys(kinds))[:6] == ["request", "sign-in", "context", "consent", "code", "token"]
+    assert "read" in [each.line.event.kind for each in shown.context["calls"]]
+    assert shown.context["story"].headline.startswith("Ended at the token request: ")
+    for secret in (code, token, flow.verifier, "correct horse battery"):
+        assert secret not in shown.content.decode()
+        assert not [row for row in Event.objects.values_list() if secret in str(row)]
 
 
 def test_app_managers_see_the_steps_and_not_whose_record_was_read(app: Application, ada: User) -> None:
