@@ -103,26 +103,24 @@ def _next_step(request: HttpRequest, stored: AuthorizationRequest) -> Step:
         return SignIn(again=False)
     if must_sign_in_anew(request, user, stored):
         return SignIn(again=True)
-    is_new = stored.user is None
-    if is_new:
-        stored.user = user
+    was_nobodys = stored.user is None
+    stored.user = stored.user or user
     refusal = _refuse_person(stored, user)
-    if is_new:
-        _note_person(request, stored, refusal is None)
+    is_first = was_nobodys and _note_person(request, stored, user, refusal is None)
     return (
         refusal
-        or _patient_step(request, stored, user, is_new)
+        or _patient_step(request, stored, user, is_first)
         or _encounter_step(request, stored, user)
         or _consent_step(request, stored, user)
     )
 
 
 @transaction.atomic
-def _note_person(request: HttpRequest, stored: AuthorizationRequest, is_right: bool) -> None:
-    """The request is this person's from now on. Of two tabs at once, one tells it."""
+def _note_person(request: HttpRequest, stored: AuthorizationRequest, user: User, is_right: bool) -> bool:
+    """The request is this person's from now on. Of two tabs at once one tells it, and gets True."""
     waiting = AuthorizationRequest.objects.filter(pk=stored.pk, user__isnull=True)
-    user = cast(User, request.user)
-    if waiting.update(user=user) and is_right:
+    is_first = bool(waiting.update(user=user))
+    if is_first and is_right:
         proven = auth_time(request, user).isoformat(timespec="seconds")
         step_of(
             request,
@@ -134,6 +132,7 @@ def _note_person(request: HttpRequest, stored: AuthorizationRequest, is_right: b
             auth_time=proven,
             how=", ".join(proofs(request, user)),
         )
+    return is_first
 
 
 def _wanted(stored: AuthorizationRequest) -> str:
@@ -156,13 +155,13 @@ def _refuse_person(stored: AuthorizationRequest, user: User) -> Refusal | None:
 
 
 def _patient_step(
-    request: HttpRequest, stored: AuthorizationRequest, user: User, is_new: bool
+    request: HttpRequest, stored: AuthorizationRequest, user: User, is_first: bool
 ) -> Step | None:
     launch = stored.launch_context
     if launch is not None and launch.patient:
         if not may_see_patient(user, launch.patient):
             return later.no_right(user, launch.patient)
-        if is_new:
+        if is_first:
             tell_context(request, stored, "from the launch", encounter=launch.encounter)
         return None
     if not needs_patient(stored.scope.split()):

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.models import Proxy
@@ -17,6 +18,7 @@ from audit.models import Event
 from launch.context import make_launch
 from launch.models import LaunchContext
 from oauth import codes
+from oauth.authorization_steps import AskConsent, next_step
 from oauth.models import Application, AuthorizationRequest, Consent, Grant
 from tests.launch.conftest import encounter, patient, put
 from tests.oauth.console import act
@@ -199,6 +201,20 @@ def test_what_is_left_out_of_the_context_is_told(records: None) -> None:
     assert context["how"] == "the person chose no patient"
     assert context["dropped"] == "launch/patient launch/encounter"
     assert context["received"] == "no patient"
+
+
+def test_two_tabs_at_once_tell_each_step_once() -> None:
+    app, _ = make_client()
+    doctor = make_user("Practitioner/d1")
+    launch = make_launch(app, doctor, patient="p1")
+    flow = Flow(app, doctor, scope="launch patient/*.rs", extra={"launch": launch.pk})
+    flow.browser.get("/oauth/authorize", flow.parameters())
+    tabs = [AuthorizationRequest.objects.get() for _ in range(2)]
+    request: Any = RequestFactory().get("/")
+    request.user, request.session = doctor, flow.browser.session
+    for tab in tabs:
+        assert isinstance(next_step(request, tab), AskConsent)
+    assert [event.kind for event in steps(launch.attempt)] == ["request", "sign-in", "context"]
 
 
 FAR = "https://app.example.org/callback is registered."
