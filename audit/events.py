@@ -27,8 +27,9 @@ COLUMNS = (
 """What an event's hash covers, in this order."""
 
 Row = tuple[Any, ...]
-LONGEST = 100_000
-"""Characters of one text at the most: the addresses of a thousand resources fit."""
+LONGEST = 250_000
+"""Characters of one text at the most: the addresses of two thousand resources fit, the largest page with
+as many that are included."""
 
 
 def now() -> int:
