@@ -51,7 +51,9 @@ def calling_ehr(authorization: str) -> Application:
         raise Refused(401, "invalid_token", words, _challenge("invalid_token"))
     if row.user_id is not None or not _holds_the_scope(row):
         words = f"This needs a token by client_credentials with the scope {launch_context_scope().text}."
-        raise Refused(403, "insufficient_scope", words, _challenge("insufficient_scope"))
+        ehr = Wanted("", ehr=row.application.client_id)
+        refused = Refused(403, "insufficient_scope", words, _challenge("insufficient_scope"))
+        raise refused from NotLaunched(words, "launch_context_scope", _why_not_ehr(row), ehr)
     client: Application = row.application
     return client
 
@@ -139,6 +141,17 @@ def _meant(name: str) -> Q:
     if "/" in name:
         return Q(fhir_user=name.removeprefix(f"{settings.FHIR_BASE}/"))
     return Q(username=name) | (Q(uid=name) if _UUID.match(name) else Q())
+
+
+def _why_not_ehr(row: AccessToken) -> str:
+    client, scope = row.application, launch_context_scope()
+    if row.user_id is not None:
+        return f"{client.client_id} sent a token that it got in a person's name."
+    if scope not in (parse_scopes(row.scope) or ()):
+        return f"The token of {client.client_id} has not the scope {scope.text}: it did not ask for it."
+    return (
+        f"{client.client_id} is not registered for {scope.text} any more, or the catalogue has it disabled."
+    )
 
 
 def _holds_the_scope(row: AccessToken) -> bool:

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from audit.origin import client_address
-from launch.attempts import Wanted, why_no_right
+from launch.attempts import Wanted, tell_refused_launch, why_no_right
 from launch.form_action import form_action_sources
 from launch.further_context import BadWish, further_context
 from launch.patients import encounters_of, has_encounter, patient_summary
@@ -68,6 +68,10 @@ def _answer(request: HttpRequest, application: Any, context: dict[str, Any], **c
             wishes = further_context(person(request), chosen["patient"], request.POST)
         except BadWish as error:
             fault = str(error)
+            wanted = Wanted(
+                client_address(request.META), person(request), application.client_id, chosen["patient"]
+            )
+            tell_refused_launch(wanted, 400, "further_context", "further context that fits", fault)
         else:
             address = client_address(request.META)
             launch = start_launch(application, person(request), address=address, **chosen, **wishes)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -53,11 +54,12 @@ def _answer(request: HttpRequest) -> HttpResponse:
 
 def _tell(request: HttpRequest, refused: Refused) -> str:
     """Record the refusal, with its cause where that is more than the EHR is told. Its reference code."""
-    fault = refused.__cause__
+    fault, address = refused.__cause__, client_address(request.META)
     if isinstance(fault, NotLaunched):
         expected = refused.description.partition(":")[0]
-        return tell_refused_launch(fault.wanted, refused.status, fault.rule, expected, fault.cause)
-    wanted = Wanted(client_address(request.META), ehr="an EHR that has not proven itself")
+        wanted = replace(fault.wanted, address=address)
+        return tell_refused_launch(wanted, refused.status, fault.rule, expected, fault.cause)
+    wanted = Wanted(address, ehr="an EHR that has not proven itself")
     return tell_refused_launch(wanted, refused.status, refused.error, "", refused.description)
 
 

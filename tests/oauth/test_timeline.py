@@ -22,8 +22,9 @@ from oauth.authorization_steps import AskConsent, next_step
 from oauth.models import Application, AuthorizationRequest, Consent, Grant
 from tests.launch.conftest import encounter, patient, put
 from tests.oauth.console import act
-from tests.oauth.ehr import make_ehr
+from tests.oauth.ehr import make_ehr, post
 from tests.oauth.flow import REDIRECT_URI, Flow, answer_of, make_client, make_user, run_authorization_code
+from tests.oauth.services import make_service
 from tests.oauth.timeline import shown_reference as reference
 
 pytestmark = [
@@ -148,6 +149,8 @@ def test_a_standalone_launch_with_sign_in_and_pick_is_one_timeline(records: None
     page = flow.authorize()
     attempt = only_attempt()
     assert flow.browser.session["attempt"] == attempt
+    sign_in(flow, page, doctor, "a wrong password")
+    assert (steps(attempt)[-1].kind, steps(attempt)[-1].outcome) == ("sign-in", "refused")
     picker = sign_in(flow, page, doctor)
     picker = flow.pick(picker, "nobody")
     assert picker.status_code == 400
@@ -537,6 +540,8 @@ def test_the_portal_tells_of_launches_that_it_refuses(records: None) -> None:
         assert cause in refusal(answer)[2], path
         [event] = steps(reference(answer))
         assert event.person == str(amy.uid)
+    browser.post(f"/launch/{app.pk}/amy/", {"records": "Observation/of-ben"})
+    assert detail(Event.objects.latest("id"))["rule"] == "further_context"
     wrong = browser.post(f"/launch/{app.pk}/amy/", {"encounter": "ben-1"})
     assert (wrong.status_code, refusal(wrong)[1]) == (400, "encounter")
     assert not LaunchContext.objects.exists()
@@ -552,6 +557,11 @@ def test_an_external_ehr_begins_a_timeline_and_its_refusals_are_told(records: No
     assert (event.kind, event.person, event.patient) == ("launch", str(doctor.uid), "amy")
     maker = ehr.service.application.client_id
     assert (detail(event)["source"], detail(event)["made_by"]) == ("external EHR", maker)
+    without = make_service()
+    answer = post(json.dumps(ehr.body()), without.bearer("system/*.rs"))
+    last = Event.objects.filter(kind="launch").latest("id")
+    assert (answer.status_code, last.status, detail(last)["rule"]) == (403, 403, "launch_context_scope")
+    assert detail(last)["made_by"] == without.application.client_id
     causes = {}
     asleep, _ = make_client(launch_url=LAUNCH_URL, status="draft")
     for asked in (
