@@ -5,7 +5,6 @@ names itself, and only a public one may.
 """
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -123,7 +122,7 @@ def _basic_credentials(authorization: str) -> tuple[str, str]:
         raise InvalidClientError("A client authenticates by HTTP Basic, not by another scheme.")
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # also of a header that is not ASCII
         raise InvalidClientError("The Basic credentials cannot be decoded.") from error
     client_id, _, secret = decoded.partition(":")
     return unquote_plus(client_id), unquote_plus(secret)

@@ -4,7 +4,6 @@ What the app is told stays what it may know; the exact cause is for staff alone.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 
 from django.http import HttpRequest, JsonResponse
@@ -114,7 +113,7 @@ def _credentials(request: HttpRequest) -> tuple[str, ...]:
         return "", rest, header
     try:
         decoded = base64.b64decode(rest.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", rest, header
     name, _, secret = decoded.partition(":")
     return name, secret, rest, header

@@ -1,5 +1,6 @@
 """Why an assertion does not count by its times: as a rule the clock of the app's machine is wrong."""
 
+import math
 import time
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,7 @@ def of_times(claims: dict[str, Any]) -> Why | None:
             return Why(f"check_{name}", f"{name} is not a number of seconds since 1970.", "a number")
     if "exp" not in claims:
         return Why("check_exp", "exp is missing.", "at most five minutes from now")
-    ahead: dict[str, float] = {
-        name: float(claims[name]) - now for name in ("exp", "nbf", "iat") if name in claims
-    }
+    ahead = {str(name): _float(claims[name]) - now for name in ("exp", "nbf", "iat") if name in claims}
     return _of_exp(ahead) or _of_nbf(ahead) or _of_iat(ahead)
 
 
@@ -64,6 +63,13 @@ def _behind(ahead: dict[str, float]) -> str:
 
 def _seconds(number: float) -> str:
     return f"{abs(number):.0f} seconds"
+
+
+def _float(number: float | Decimal) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _is_time(number: object) -> bool:

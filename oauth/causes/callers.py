@@ -3,7 +3,6 @@ of the client as the database has it now, with what the refused client must not 
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
@@ -66,7 +65,7 @@ def _of_basic(authorization: str, form: Mapping[str, str]) -> Why:
         return Why(rule, f"The Authorization header is of the scheme {shown}, not Basic.", "Basic", shown)
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return Why(rule, "What follows after Basic is not base64 of client_id, colon and secret.", "base64")
     client_id, colon, secret = decoded.partition(":")
     if not colon:

@@ -19,7 +19,7 @@ from tests.oauth.developers import Developer, initial_token
 from tests.oauth.flow import Flow, basic, make_client, make_user
 from tests.oauth.misconfigured.codes import begun, tokens_of
 from tests.oauth.references import reference_of
-from tests.oauth.services import make_service, post
+from tests.oauth.services import encode, make_service, post
 from tests.oauth.timeline import steps
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +179,34 @@ def test_apps_that_register_themselves_are_told_of_at_each_step(settings: Settin
         ("refused", "No initial access token is equal to the one that came."),
     ]
     assert len({event.client for event in of_kind("registration")[:5]}) == 1
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])
+@pytest.mark.parametrize(
+    "header", ["Basic ä", "Basic", "ä", "Bearer ä", basic("\x00", "x"), basic("x" * 5000, "y")]
+)
+def test_nonsense_in_the_authorization_header_is_refused_and_told_of(path: str, header: str) -> None:
+    form = {"grant_type": "authorization_code", "code": "x", "token": "x"}
+    answer: Any = post(path, form, {"Authorization": header})
+    assert answer.status_code == 401
+    assert [one.outcome for one in steps(reference_of(answer))] == ["refused"]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 10**400}, {"iat": -(10**400)}, {"nbf": 10**400}, {"aud": [[]]}, {"iss": []}, {"jti": "\ud800"}],
+    ids=["exp", "iat", "nbf", "aud", "iss", "jti"],
+)
+@pytest.mark.parametrize(
+    "header", [{"alg": "ES384", "kid": "first"}, {"alg": ["x"], "kid": {}}], ids=["good", "bad"]
+)
+def test_nonsense_in_an_assertion_is_refused_and_told_of(
+    claims: dict[str, Any], header: dict[str, Any]
+) -> None:
+    service = make_service()
+    payload = encode(json.dumps({**service.claims(), **claims}))
+    answer = service.ask_token(**service.proof(f"{encode(json.dumps(header))}.{payload}.c2lnbmVk"))
+    assert answer.status_code == 401
+    [step] = steps(reference_of(answer))
+    assert (step.kind, step.outcome) == ("service-token", "refused")
+    assert step.detail["cause"]
