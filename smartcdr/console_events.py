@@ -60,6 +60,7 @@ def _tell(request: HttpRequest, action: str, row: Model, message: Any) -> None:
             "allowed",
             person=_subject(request),
             client=_client(row),
+            patient=_patient(row),
             what=f"{row._meta.label_lower}/{row.pk}",
             address=client_address(request.META),
             detail={"action": action, "name": str(row)[:_LONGEST], **_changes(message)},
@@ -90,6 +91,12 @@ def _client(row: Model) -> str:
     """The client that the row is, or that it belongs to."""
     application = row if isinstance(row, Application) else getattr(row, "application", None)
     return str(application.client_id) if isinstance(application, Application) else ""
+
+
+def _patient(row: Model) -> str:
+    """The id of the patient whom the row is about, as consents are about one."""
+    patient = getattr(row, "patient", "")
+    return patient if isinstance(patient, str) else ""
 
 
 def _subject(request: HttpRequest) -> str:

@@ -220,6 +220,17 @@ def test_the_table_of_actions_above_has_every_action_of_ours() -> None:
     assert registered == known
 
 
+def test_a_consent_that_staff_withdraw_is_told_under_its_patient_and_app(
+    staff: Client, rows: dict[str, Any]
+) -> None:
+    Consent.objects.update(patient="p1")
+    staff.post(
+        "/admin/oauth/consent/", {"action": "withdraw_selected", "_selected_action": rows["consent"].pk}
+    )
+    event = Event.objects.get(kind="console-change")
+    assert (event.patient, event.client) == ("p1", rows["application"].client_id)
+
+
 def test_a_draft_that_is_put_live_is_told_by_both_ways(staff: Client, rows: dict[str, Any]) -> None:
     registration = rows["clientregistration"]
     form = {"action": "put_live", "_selected_action": [registration.pk]}
