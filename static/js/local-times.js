@@ -4,6 +4,6 @@ for (const element of document.querySelectorAll("time[datetime]")) {
   if (Number.isNaN(moment.getTime()) || moment.getTimezoneOffset() === 0) continue;
   const local = document.createElement("span");
   local.className = "local-time";
-  local.textContent = ` (here ${moment.toLocaleString(document.documentElement.lang || undefined)})`;
-  element.append(local);
+  local.textContent = `(here ${moment.toLocaleString(document.documentElement.lang || undefined)})`;
+  element.append(" ", local);
 }
