@@ -5,27 +5,19 @@ expected and what came.
 """
 
 import secrets
-from hashlib import sha256
 from typing import Any
 
 from audit.events import Event
 from audit.recording import record
 
 LENGTH = 8
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""32 characters, none of which is misread over the telephone."""
 
 
 def new_attempt() -> str:
     """A reference code: 40 random bits, to be read over the telephone. It opens nothing."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
-
-
-def attempt_of(origin: str) -> str:
-    """The reference code where none was kept: of a token that came of no authorization by its `jti`, of a
-    family of tokens by its id. It is the same at each call, and says nothing of what it was made from.
-    """
-    bits = int.from_bytes(sha256(origin.encode()).digest()[:5])
-    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(LENGTH))
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
 def step(

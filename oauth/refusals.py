@@ -42,7 +42,7 @@ class Attempt:
     patient: str = ""
 
 
-def attempt_of(stored: AuthorizationRequest | None) -> Attempt:
+def attempt_of_request(stored: AuthorizationRequest | None) -> Attempt:
     """The attempt of a stored request; without one, an attempt of its own."""
     if stored is None:
         return Attempt(new_attempt())

@@ -3,11 +3,9 @@
 import uuid
 from hashlib import sha256
 
-from audit.attempts import LENGTH, new_attempt
+from audit.attempts import ALPHABET, LENGTH, new_attempt
 from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Grant, RefreshToken
-
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 def attempt_of(origin: str) -> str:
@@ -15,7 +13,7 @@ def attempt_of(origin: str) -> str:
     family of tokens by its id. It is the same at each call, and says nothing of what it was made from.
     """
     bits = int.from_bytes(sha256(origin.encode()).digest()[:5])
-    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in range(LENGTH))
+    return "".join(ALPHABET[bits >> 5 * place & 31] for place in range(LENGTH))
 
 
 def attempt_of_code(grant: Grant) -> str:

@@ -33,7 +33,7 @@ from oauth.models import Application, AuthorizationRequest, Consent
 from oauth.refusals import (
     Attempt,
     answer_url,
-    attempt_of,
+    attempt_of_request,
     error_page,
     error_parameters,
     to_app,
@@ -76,7 +76,7 @@ def resume(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal, attempt_of(error.stored))
+        return error_page(request, error.refusal, attempt_of_request(error.stored))
     todo = next_step(request, stored)
     if isinstance(todo, SignIn):
         return _sign_in(request, stored, todo)
@@ -104,14 +104,14 @@ def give_code(
     try:
         code = make_code(request, stored, request.user, granted, consent, how)
     except FinishedError:
-        return error_page(request, later.twice(), attempt_of(stored))
+        return error_page(request, later.twice(), attempt_of_request(stored))
     end(request, stored.attempt)
     return _back_to_app(request, stored, {"code": code})
 
 
 def refuse(request: HttpRequest, stored: AuthorizationRequest, refusal: Refusal) -> HttpResponse:
     """End a stored request and send the person back to the app with an error."""
-    attempt = attempt_of(stored)
+    attempt = attempt_of_request(stored)
     with transaction.atomic():
         finish(stored)
         write_down(request, refusal, attempt)
@@ -133,7 +133,7 @@ def _as_get(request: HttpRequest) -> HttpResponse:
             f"{len(query)} characters",
             f"The request came by POST and is too long for a URL: {len(query)} characters.",
         )
-        return error_page(request, refusal, attempt_of(None))
+        return error_page(request, refusal, attempt_of_request(None))
     return HttpResponse(status=303, headers={"Location": f"{reverse('oauth:authorize')}?{query}"})
 
 

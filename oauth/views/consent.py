@@ -22,7 +22,7 @@ from oauth.consent_lines import lines
 from oauth.consent_page import page, usual_ticks
 from oauth.later_refusals import declined
 from oauth.models import AuthorizationRequest, Consent
-from oauth.refusals import attempt_of, error_page
+from oauth.refusals import attempt_of_request, error_page
 from oauth.request_steps import step_of
 from oauth.stored_requests import RefusedError, hold_open, load
 from oauth.views.authorize import give_code, refuse
@@ -45,7 +45,7 @@ def consent(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal, attempt_of(error.stored))
+        return error_page(request, error.refusal, attempt_of_request(error.stored))
     step = next_step(request, stored)
     if not isinstance(step, AskConsent) or not isinstance(request.user, User):
         return redirect("oauth:resume", stored.pk)

@@ -31,7 +31,7 @@ from oauth.authorization_steps import (
 )
 from oauth.causes.masking import masked
 from oauth.models import AuthorizationRequest
-from oauth.refusals import attempt_of, error_page
+from oauth.refusals import attempt_of_request, error_page
 from oauth.request_steps import step_of
 from oauth.stored_requests import RefusedError, load, settle
 from oauth.views.consent import allow_answer_to
@@ -50,7 +50,7 @@ def pick_patient(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal, attempt_of(error.stored))
+        return error_page(request, error.refusal, attempt_of_request(error.stored))
     user = request.user
     if not isinstance(user, User) or not isinstance(next_step(request, stored), PickPatient):
         return redirect("oauth:resume", stored.pk)
@@ -75,7 +75,7 @@ def pick_encounter(request: HttpRequest, request_id: str) -> HttpResponse:
     try:
         stored = load(request, request_id)
     except RefusedError as error:
-        return error_page(request, error.refusal, attempt_of(error.stored))
+        return error_page(request, error.refusal, attempt_of_request(error.stored))
     user, launch = request.user, stored.launch_context
     step = next_step(request, stored)
     if not isinstance(user, User) or launch is None or not isinstance(step, PickEncounter):
