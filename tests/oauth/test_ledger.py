@@ -20,6 +20,7 @@ from audit.recording import record, remember, waiting
 from fhir.access import EVERYTHING
 from fhir.exchange import Request
 from fhir.interactions.update import update
+from oauth.ledger import Ledger
 from oauth.revocation import withdraw
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 
@@ -371,3 +372,22 @@ def test_a_copy_of_many_records_is_told_by_their_kinds(amy: User) -> None:
     assert page.count("Copied many records at once") == 4
     assert page.count("Was given") == 1
     assert "Was given lab results, vital signs and other observations: 12; name, date of birth" in page
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("ledger", "index"), [(Ledger("x", "amy"), "audit_patient"), (Ledger("x"), "audit_person")]
+)
+def test_the_statements_take_their_index_though_they_are_planned_without_values(
+    db: None, ledger: Ledger, index: str
+) -> None:
+    sql, values = ledger.events().order_by("-time").values_list("id").query.sql_with_params()
+    numbered = sql.replace("%s", "{}").format(*(f"${number + 1}" for number in range(len(values))))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"PREPARE {index}_plan AS {numbered}")
+        told = ", ".join(f"'{value}'" for value in values)
+        cursor.execute(f"EXPLAIN EXECUTE {index}_plan({told})")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute(f"DEALLOCATE {index}_plan")
+    assert index in plan
