@@ -35,7 +35,8 @@ def main(words: list[str]) -> int:
 
 def _suite(name: str, database_url: str, words: list[str]) -> int:
     print(f"\nThe suite on {name}", flush=True)
-    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONDONTWRITEBYTECODE": "1"}
+    # What is compiled once, assertions included, is there for the other run and for every process of a test.
+    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run([*PYTEST, *words], env=environment, check=False).returncode
 
 
