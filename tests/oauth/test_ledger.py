@@ -365,9 +365,8 @@ def test_a_look_at_the_page_costs_the_same_however_much_was_done(amy: User) -> N
 def test_a_copy_of_many_records_is_told_by_their_kinds(amy: User) -> None:
     numbers = {"Observation": 12, "Patient": 1}
     record(told("$export", type="", what="_export/1", detail={"resources": numbers}))
-    record(
-        *[told("$export", type="", detail=odd) for odd in (None, {"resources": 5}, {"resources": {"x": {}}})]
-    )
+    oddities: list[Any] = [None, {"resources": 5}, {"resources": {"x": {}}}]
+    record(*[told("$export", type="", detail=odd) for odd in oddities])
     page = shown(amy, EACH)
     assert page.count("Copied many records at once") == 4
     assert page.count("Was given") == 1
