@@ -5,7 +5,7 @@ This happens when events are written and not while somebody waits for an answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from fhir import jsontext
 from fhir.exchange import Shown
@@ -29,12 +29,6 @@ def owners(shown: Sequence[Shown]) -> list[Collection[str]]:
     """
     _learn({key for _, _, _, key, _ in shown if key not in _ids and key != NONE and key != MIXED})
     return [_owners(*each) for each in shown]
-
-
-def owner_ids(keys: Iterable[int]) -> dict[int, str]:
-    """The ids of the patients with these digests, as far as they are here. Raises database errors."""
-    _learn({key for key in keys if key not in _ids})
-    return {key: _ids[key] for key in keys if key in _ids}
 
 
 def _learn(keys: set[int]) -> None:
