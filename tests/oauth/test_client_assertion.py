@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from oauth.client_assertion import ASSERTION_TYPE
 from oauth.models import AccessToken, Application, ClientAssertionJti
 from tests.oauth.flow import Flow, basic, make_client, make_user
+from tests.oauth.references import description_of
 from tests.oauth.services import (
     TOKEN_URL,
     Service,
@@ -55,7 +56,7 @@ def refused(service: Service, assertion: str, **fields: Any) -> str:
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert answer["Cache-Control"] == "no-store"
     assert not AccessToken.objects.exists()
-    return str(answer.json()["error_description"])
+    return description_of(answer)
 
 
 @pytest.mark.requirement("SMART-310")

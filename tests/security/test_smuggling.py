@@ -2,11 +2,13 @@
 
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.fhir.serving import Server, serving
+from tests.fhir.serving import ROOT, Server, environment, serving
 
 BODY = b"grant_type=password"
 HEAD = (
@@ -20,8 +22,11 @@ SECONDS = 20
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = tmp_path_factory.mktemp("front") / "empty.sqlite3"
-    with serving(DATABASE_URL=f"sqlite:///{database}") as running:
+    own = {"DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('front') / 'empty.sqlite3'}"}
+    # What is refused is told to the audit trail.
+    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
+    subprocess.run(migrate, cwd=ROOT, env=environment(**own), check=True)
+    with serving(**own) as running:
         yield running
 
 
