@@ -112,14 +112,6 @@ def test_a_token_for_a_service_and_its_event_take_one_statement_on_postgresql() 
     assert len(asked) == (1 if connection.vendor == "postgresql" else 9)
 
 
-def test_a_refresh_and_its_event_take_two_statements_on_postgresql() -> None:
-    flow = begun()
-    second: Any = flow.refresh(tokens_of(flow)["refresh_token"])
-    with CaptureQueriesContext(connection) as asked:
-        flow.refresh(second.json()["refresh_token"])
-    assert len(asked) == (2 if connection.vendor == "postgresql" else 10)
-
-
 @pytest.mark.requirement("RFC 7009 section 2")
 def test_what_an_app_revokes_is_an_event_and_so_is_that_it_revoked_nothing() -> None:
     app, secret = make_client(confidential=True)
