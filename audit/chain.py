@@ -210,10 +210,11 @@ def _begin() -> None:
     """Begin a chain behind the last one, one thread at a time.
 
     On PostgreSQL over a connection of its own: others who begin a chain would else wait for the end of the
-    transaction under way. SQLite has one writer at a time anyway.
+    transaction under way. SQLite has one writer at a time, from the beginning of its transaction.
     """
     if connection.vendor != "postgresql":
-        _begin_by(connection)
+        with transaction.atomic():
+            _begin_by(connection)
         return
     other = connection.copy()
     try:

@@ -1,7 +1,11 @@
 """Events are written in chains that hold together whatever becomes of the transactions around them."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -11,6 +15,7 @@ from audit.events import COLUMNS, hashed
 from audit.events import Event as Told
 from audit.models import Chain, Event
 from audit.recording import record, remember, waiting
+from tests.fhir.serving import ROOT, database_url
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +117,44 @@ def test_threads_that_record_at_once_do_not_wait_for_one_another() -> None:
         list(pool.map(work, range(3)))
     assert Event.objects.count() == 3
     assert all(holds(each) for each in Chain.objects.all())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_that_begin_at_the_same_moment_begin_one_chain_each(tmp_path: Path) -> None:
+    """In processes of their own: SQLite's database in memory has one thread at a time."""
+    words = [sys.executable, "-c", _BEGINNING, "8"]
+    file = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    url = database_url() if connection.vendor == "postgresql" else file
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": url}
+    found = subprocess.run(words, env=environment, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout == "8 chains, 8 events\n"
+
+
+_BEGINNING = """
+import sys, threading
+import django
+django.setup()
+from django.db import connection
+from audit.events import Event
+from audit.models import Chain, Event as Row
+from audit.recording import record
+
+writers = int(sys.argv[1])
+if not connection.introspection.table_names():
+    with connection.schema_editor() as editor:
+        editor.create_model(Chain)
+        editor.create_model(Row)
+before = Chain.objects.count()
+together = threading.Barrier(writers, timeout=60)
+
+def work():
+    together.wait()
+    record(Event("read", "refused", 403))
+    together.wait()
+    connection.close()
+
+threads = [threading.Thread(target=work) for _ in range(writers)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(f"{Chain.objects.count() - before} chains, {Row.objects.count()} events")
+"""
