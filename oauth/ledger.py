@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import BooleanField, Count, Max, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Count, Max, Q, QuerySet
 
 from accounts.models import User
+from audit.finding import filled
 from audit.models import Event
 from fhir.registry import RESOURCE_TYPES
 from launch.patients import patient_summary
@@ -49,10 +49,6 @@ https://hl7.org/fhir/R4/codesystem-restful-interaction.html
 """
 OF_SEVERAL_TYPES = frozenset({"$everything", "$export", "export-file", "batch", "transaction"})
 """Interactions that are not about the one type that is in their address, if there is one."""
-# The indexes leave out the empty ones. PostgreSQL plans without the values of parameters, and takes such an
-# index only where the text of the statement says that none is asked for.
-_HAS_PATIENT = RawSQL("NOT audit_event.patient = ''", (), BooleanField())
-_HAS_PERSON = RawSQL("NOT audit_event.person = ''", (), BooleanField())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -79,8 +75,8 @@ class Ledger:
     def events(self) -> QuerySet[Event]:
         """All of them, in no order."""
         if self.patient:
-            return Event.objects.filter(_HAS_PATIENT, patient=self.patient, kind__in=KINDS)
-        return Event.objects.filter(_HAS_PERSON, person=self.reader, kind__in=KINDS - {CONSOLE})
+            return Event.objects.filter(filled("patient"), patient=self.patient, kind__in=KINDS)
+        return Event.objects.filter(filled("person"), person=self.reader, kind__in=KINDS - {CONSOLE})
 
 
 @dataclass(slots=True)

@@ -20,10 +20,9 @@ from audit.console.lines import Line, details, lines
 from audit.console.names import Named, Names, clients_meant
 from audit.console.pages import page
 from audit.console.recent import Wish, recent
-from audit.console.story import Story, Told, story, told
+from audit.console.story import Story, Told, story, told, under
 from audit.console.words import Mark, after, exact, kind_in_words, mark, shown
 from audit.events import now
-from audit.models import Event
 
 LIST = "admin:audit_attempt_changelist"
 TIMELINE = "admin:audit_attempt_timeline"
@@ -105,7 +104,7 @@ def listed(room: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
 
 
 def _asked_for(room: ModelAdmin[Any], request: HttpRequest, code: str) -> HttpResponse:
-    if len(code) == LENGTH and Event.objects.filter(attempt=code).exists():
+    if len(code) == LENGTH and under([code]).exists():
         return redirect(reverse(TIMELINE, args=[code]))
     return _unknown(room, request, code)
 

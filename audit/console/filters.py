@@ -11,12 +11,13 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MinValueValidator
-from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField, Value
+from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
 from audit.console.names import clients_meant, is_uuid, people_meant
 from audit.console.words import KINDS, OUTCOMES
+from audit.finding import filled
 from audit.models import Event
 
 DAYS = 7
@@ -24,20 +25,6 @@ _LONGEST = 200
 _EARLIEST = MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC), "Write a later time.")
 _MOMENT = "%Y-%m-%dT%H:%M"
 _INPUTS = (_MOMENT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
-
-
-class _Filled(Func):
-    """That a column is not empty, in the words of the partial indexes: with '' as a parameter, a plan for any
-    parameter could not know that the index has the row.
-    """
-
-    template = "NOT (%(expressions)s = '')"
-    output_field = BooleanField()
-
-
-def filled(column: str) -> _Filled:
-    """A condition for `filter`: the column is not empty."""
-    return _Filled(F(column))
 
 
 def _choices(first: str) -> list[Any]:

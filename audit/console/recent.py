@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from audit.console.filters import filled
 from audit.console.story import MOST, Story, as_story, under
 from audit.console.words import CALLS
+from audit.finding import filled
 from audit.models import Event
 
 AT_ONCE = 50

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from django.db.models import QuerySet
 
-from audit.console.filters import filled
 from audit.console.words import CALLS, after, kind_in_words
+from audit.finding import filled
 from audit.models import Event
 
 MOST = 500
