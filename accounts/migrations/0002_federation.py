@@ -5,35 +5,175 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdentityProvider',
+            name="IdentityProvider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='What the button says after “Sign in with”.', max_length=40)),
-                ('slug', models.SlugField(help_text='Part of our redirect URI there, so it stays as it is.', max_length=40, unique=True, verbose_name='short name')),
-                ('active', models.BooleanField(default=True, help_text='Switched off, nobody signs in with it from this moment on.')),
-                ('issuer', models.CharField(help_text='Exactly as its documents name it, such as https://id.example.org. What follows from it is read there, at /.well-known/openid-configuration.', max_length=255, unique=True)),
-                ('client_id', models.CharField(help_text='What we are called there.', max_length=255, verbose_name='client id')),
-                ('encrypted_secret', models.TextField(blank=True, editable=False)),
-                ('token_endpoint_auth_method', models.CharField(choices=[('client_secret_basic', 'HTTP Basic (client_secret_basic)'), ('client_secret_post', 'in the form (client_secret_post)')], default='client_secret_basic', max_length=30, verbose_name='the secret is sent')),
-                ('scope', models.CharField(default='openid profile fhirUser', help_text='openid first.', max_length=255, validators=[django.core.validators.RegexValidator('^[!#-\\[\\]-~]+( [!#-\\[\\]-~]+)*\\Z', 'Write scopes with one space between each two, such as openid profile.')], verbose_name='scopes')),
-                ('reads_userinfo', models.BooleanField(default=False, help_text='For providers whose id_token lacks the claims below.', verbose_name='ask its userinfo endpoint too')),
-                ('identity_claim', models.CharField(default='sub', help_text='Must never pass from one person to another. Only sub is made for that.', max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_:/.\\-]{1,100}\\Z', 'Write the name of one claim, such as fhirUser.')], verbose_name="claim that is the person's identity")),
-                ('fhir_user_claim', models.CharField(default='fhirUser', max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_:/.\\-]{1,100}\\Z', 'Write the name of one claim, such as fhirUser.')], verbose_name='claim that names the FHIR user')),
-                ('fhir_base', models.CharField(blank=True, help_text='With it, https://ehr.example.org/fhir/Practitioner/1 there is Practitioner/1 here: only for providers whose ids are the same as ours. It is also sent as aud, which SMART servers ask for. Left out, only relative references and URLs on this server count.', max_length=255, verbose_name='its FHIR base')),
-                ('kinds', models.CharField(default='Practitioner', help_text='Nobody who is another kind of person in the health record signs in with it.', max_length=60, verbose_name='kinds of people')),
-                ('new_people', models.CharField(choices=[('linked', 'are refused: only people whom staff have linked sign in'), ('created', 'get an account at their first sign-in')], default='linked', max_length=10, verbose_name='people without an account')),
-                ('without_fhir_user', models.CharField(choices=[('refused', 'are refused'), ('admitted', 'sign in; a new account has no FHIR user then, and opens no record')], default='refused', max_length=10, verbose_name='people without a FHIR user there')),
-                ('authority', models.CharField(choices=[('here', "the account's: such a sign-in is refused"), ('provider', "the provider's: the account follows, and its tokens end")], default='here', max_length=10, verbose_name='if the FHIR users differ, what counts is')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(help_text="What the button says after “Sign in with”.", max_length=40),
+                ),
+                (
+                    "slug",
+                    models.SlugField(
+                        help_text="Part of our redirect URI there, so it stays as it is.",
+                        max_length=40,
+                        unique=True,
+                        verbose_name="short name",
+                    ),
+                ),
+                (
+                    "active",
+                    models.BooleanField(
+                        default=True, help_text="Switched off, nobody signs in with it from this moment on."
+                    ),
+                ),
+                (
+                    "issuer",
+                    models.CharField(
+                        help_text="Exactly as its documents name it, such as https://id.example.org. What follows from it is read there, at /.well-known/openid-configuration.",
+                        max_length=255,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "client_id",
+                    models.CharField(
+                        help_text="What we are called there.", max_length=255, verbose_name="client id"
+                    ),
+                ),
+                ("encrypted_secret", models.TextField(blank=True, editable=False)),
+                (
+                    "token_endpoint_auth_method",
+                    models.CharField(
+                        choices=[
+                            ("client_secret_basic", "HTTP Basic (client_secret_basic)"),
+                            ("client_secret_post", "in the form (client_secret_post)"),
+                        ],
+                        default="client_secret_basic",
+                        max_length=30,
+                        verbose_name="the secret is sent",
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        default="openid profile fhirUser",
+                        help_text="openid first.",
+                        max_length=255,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[!#-\\[\\]-~]+( [!#-\\[\\]-~]+)*\\Z",
+                                "Write scopes with one space between each two, such as openid profile.",
+                            )
+                        ],
+                        verbose_name="scopes",
+                    ),
+                ),
+                (
+                    "reads_userinfo",
+                    models.BooleanField(
+                        default=False,
+                        help_text="For providers whose id_token lacks the claims below.",
+                        verbose_name="ask its userinfo endpoint too",
+                    ),
+                ),
+                (
+                    "identity_claim",
+                    models.CharField(
+                        default="sub",
+                        help_text="Must never pass from one person to another. Only sub is made for that.",
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9_:/.\\-]{1,100}\\Z",
+                                "Write the name of one claim, such as fhirUser.",
+                            )
+                        ],
+                        verbose_name="claim that is the person's identity",
+                    ),
+                ),
+                (
+                    "fhir_user_claim",
+                    models.CharField(
+                        default="fhirUser",
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9_:/.\\-]{1,100}\\Z",
+                                "Write the name of one claim, such as fhirUser.",
+                            )
+                        ],
+                        verbose_name="claim that names the FHIR user",
+                    ),
+                ),
+                (
+                    "fhir_base",
+                    models.CharField(
+                        blank=True,
+                        help_text="With it, https://ehr.example.org/fhir/Practitioner/1 there is Practitioner/1 here: only for providers whose ids are the same as ours. It is also sent as aud, which SMART servers ask for. Left out, only relative references and URLs on this server count.",
+                        max_length=255,
+                        verbose_name="its FHIR base",
+                    ),
+                ),
+                (
+                    "kinds",
+                    models.CharField(
+                        default="Practitioner",
+                        help_text="Nobody who is another kind of person in the health record signs in with it.",
+                        max_length=60,
+                        verbose_name="kinds of people",
+                    ),
+                ),
+                (
+                    "new_people",
+                    models.CharField(
+                        choices=[
+                            ("linked", "are refused: only people whom staff have linked sign in"),
+                            ("created", "get an account at their first sign-in"),
+                        ],
+                        default="linked",
+                        max_length=10,
+                        verbose_name="people without an account",
+                    ),
+                ),
+                (
+                    "without_fhir_user",
+                    models.CharField(
+                        choices=[
+                            ("refused", "are refused"),
+                            ("admitted", "sign in; a new account has no FHIR user then, and opens no record"),
+                        ],
+                        default="refused",
+                        max_length=10,
+                        verbose_name="people without a FHIR user there",
+                    ),
+                ),
+                (
+                    "authority",
+                    models.CharField(
+                        choices=[
+                            ("here", "the account's: such a sign-in is refused"),
+                            ("provider", "the provider's: the account follows, and its tokens end"),
+                        ],
+                        default="here",
+                        max_length=10,
+                        verbose_name="if the FHIR users differ, what counts is",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name', 'slug'),
+                "ordering": ("name", "slug"),
             },
         ),
     ]
