@@ -14,11 +14,12 @@ TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 @pytest.fixture
 def written() -> Iterator[StringIO]:
     """What the handler of the settings writes."""
-    configured = logging.config.DictConfigurator(settings.LOGGING)  # type: ignore[attr-defined]
+    configured = logging.config.DictConfigurator(settings.LOGGING)
     configured.config["filters"] = {
         "without_tokens": configured.configure_filter(configured.config["filters"]["without_tokens"])
     }
     handler = configured.configure_handler(configured.config["handlers"]["console"])
+    assert isinstance(handler, logging.StreamHandler)
     stream = StringIO()
     handler.setStream(stream)
     logger = logging.getLogger("django.request")
