@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.demo_site import ROOT, DemoSite
+from tests.oauth.references import description_of
 from tests.person import SECONDS, Person
 
 SCRIPT = ROOT / "examples" / "external_ehr" / "external_ehr.py"
@@ -149,7 +150,7 @@ def test_the_page_has_the_words_of_the_refusals(
         headers={"Authorization": f"Bearer {_token(demo_site)}"},
         timeout=SECONDS,
     )
-    assert (answer.status_code, answer.json()["error_description"]) == (400, words)
+    assert (answer.status_code, description_of(answer)) == (400, words)
     assert f"| {words} |" in PAGE
 
 
