@@ -19,7 +19,7 @@ from fhir.outcome import FhirError, Forbidden
 
 Result = TypeVar("Result")
 
-CHANCES = 6
+CHANCES = 10
 """How often work is tried before it is given up."""
 
 

@@ -183,12 +183,17 @@ def _renew(token: str, origin: str) -> Access:
     """Look again from scratch, since the guard of an earlier look failed. Raises Unauthorized if the token is
     dead.
     """
+    known = _recent.get(token_checksum(token))
     _recent.drop(token_checksum(token))
-    return _access(_look_up(token, origin), partial(_renew, token, origin), origin)
+    holder = _look_up(token, origin, known.attempt if known else "")
+    return _access(holder, partial(_renew, token, origin), origin)
 
 
-def _look_up(token: str, origin: str) -> Holder:
-    """Verify the token, read its row, and keep what was found. Raises Unauthorized."""
+def _look_up(token: str, origin: str, attempt: str = "") -> Holder:
+    """Verify the token, read its row, and keep what was found. Its attempt, if it is known, stays what it is.
+
+    Raises Unauthorized.
+    """
     stamp = standing.current()
     try:
         verified = verify(token)
@@ -198,12 +203,12 @@ def _look_up(token: str, origin: str) -> Holder:
     if found is None:
         raise _ended(verified.checksum, origin)
     row = AccessToken.objects.select_related("user", "application", "launch_context", "consent").get(pk=found)
-    holder = _holder(row, verified.kid, stamp)
+    holder = _holder(row, verified.kid, stamp, attempt)
     _recent.put(holder)
     return holder
 
 
-def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
+def _holder(row: AccessToken, kid: str, stamp: int, attempt: str = "") -> Holder:
     granted, registered = parse_scopes(row.scope) or (), parse_scopes(row.application.scope) or ()
     holder = Holder(
         token=row.pk,
@@ -218,7 +223,7 @@ def _holder(row: AccessToken, kid: str, stamp: int) -> Holder:
         patient=row.launch_context.patient if row.launch_context else "",
         scopes=catalogue.grantable(granted, registered),
         rules=None,
-        attempt=attempt_of_family(row.token_family, row.jti),
+        attempt=attempt or attempt_of_family(row.token_family, row.jti),
     )
     lasting = row.user is None or depend_on_identity_alone(holder.fhir_user)
     return replace(holder, rules=_rules(holder)) if lasting else holder
