@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.chromium import Visitor, Visitors
 from tests.demo_site import ROOT, DemoSite
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.any_database, pytest.mark.browser]
 PASSWORD = "correct horse battery"
 
 

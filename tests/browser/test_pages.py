@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.chromium import Visitor, Visitors
 from tests.demo_site import DemoSite
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.any_database, pytest.mark.browser]
 
 LISTS = {
     "oauth/application": "Select client",

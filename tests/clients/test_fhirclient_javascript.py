@@ -10,7 +10,7 @@ from tests.chromium import Visitors
 from tests.clients.conftest import JavaScriptApp
 from tests.demo_site import DemoSite
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm]
+pytestmark = [pytest.mark.any_database, pytest.mark.browser, pytest.mark.npm]
 
 
 def read_patient(page: Page) -> dict[str, Any]:

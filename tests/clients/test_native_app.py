@@ -18,6 +18,7 @@ from tests.oauth.flow import challenge_of
 from tests.person import Person
 
 RFC8252 = "https://www.rfc-editor.org/rfc/rfc8252"
+pytestmark = pytest.mark.any_database
 APP = Path(__file__).parent / "native_app" / "desktop_app.py"
 SCOPE = "launch/patient openid fhirUser offline_access patient/Patient.rs"
 LOOPBACK = {"127.0.0.1": "http://127.0.0.1", "::1": "http://[::1]"}

@@ -16,7 +16,7 @@ from tests.demo_site import ROOT, DemoSite
 from tests.oauth.services import Private, ec_key, jwk_of, rsa_key
 from tests.person import Person
 
-pytestmark = pytest.mark.npm
+pytestmark = [pytest.mark.any_database, pytest.mark.npm]
 SOURCE = Path(__file__).parent / "openid_client"
 CACHE = ROOT / ".cache" / "npm"
 CALLBACK = "http://localhost:5004/callback"

@@ -27,7 +27,7 @@ from tests.launch.conftest import patient, put
 from tests.oauth.flow import Flow, answer_of, make_client
 from tests.person import SECONDS, Page, Person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 SLUG = "other-clinic"
 CALLBACK = f"http://testserver/accounts/elsewhere/{SLUG}/callback/"
 MEI = "Practitioner/practitioner-mei-chen"

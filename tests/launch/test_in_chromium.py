@@ -12,6 +12,7 @@ from accounts.models import User
 from tests import machine
 from tests.launch.conftest import make_app
 
+pytestmark = pytest.mark.any_database
 PASSWORD = "correct horse battery"
 PHONE = {"width": 390, "height": 800}
 

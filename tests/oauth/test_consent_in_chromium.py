@@ -17,6 +17,7 @@ from tests.fhir.records import observation, patient
 from tests.fhir.search.shelf import put
 from tests.oauth.flow import make_client, make_user
 
+pytestmark = pytest.mark.any_database
 PASSWORD = "correct horse battery"
 SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-category"
 LAB = f"patient/Observation.rs?category={SYSTEM}|laboratory"
