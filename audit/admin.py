@@ -11,23 +11,12 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 
 from audit.console import attempt_pages, pages
+from audit.console.look_only import LookOnlyAdmin
 from audit.models import Attempt, Event
 
 
-class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Pages of our own, for whoever has the right to view; nothing is added, changed or deleted."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
+class PagesOfOurOwn(LookOnlyAdmin):
+    """Instead of Django's, for whoever has the right to view."""
 
     def viewed(self, view: Any) -> Any:
         """The view, for those who may look. Raises PermissionDenied for others."""
@@ -42,7 +31,7 @@ class LookOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
 
 
 @admin.register(Event)
-class EventAdmin(LookOnly):
+class EventAdmin(PagesOfOurOwn):
     """All events."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -55,7 +44,7 @@ class EventAdmin(LookOnly):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(LookOnly):
+class AttemptAdmin(PagesOfOurOwn):
     """Authorization attempts."""
 
     def get_urls(self) -> list[URLPattern]:

@@ -73,7 +73,14 @@ def issue(proven: Proven, asked: str, address: str = "") -> dict[str, Any]:
 
 
 def _issued(client: Application, jti: str, scope: str, address: str) -> Event:
-    detail = {"scope": scope, "access_token_seconds": SECONDS, "given": ["access_token"]}
+    detail = {
+        "rule": "check_assertion",
+        "expected": "an assertion by a key of the client's, not used before, and scopes that it may have",
+        "received": "one that is, and such scopes",
+        "scope": scope,
+        "access_token_seconds": SECONDS,
+        "given": ["access_token"],
+    }
     return Event(
         "service-token",
         "allowed",

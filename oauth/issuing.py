@@ -232,6 +232,7 @@ def _exchanged(
         address=address,
         attempt=attempt,
         detail={
+            **_PASSED[kind],
             "scope": token["scope"],
             "access_token_seconds": token["expires_in"],
             "given": [name for name in _GIVEN if name in token],
@@ -239,6 +240,19 @@ def _exchanged(
     )
 
 
+_PASSED = {
+    "token": {
+        "rule": "check_code",
+        "expected": "an unused code of this client, in its time, with its redirect_uri and code_verifier",
+        "received": "one that is",
+    },
+    "refresh": {
+        "rule": "check_refresh_token",
+        "expected": "a living refresh token of this client, and no more scope than was granted",
+        "received": "one that is",
+    },
+}
+"""What was asked of a request that got tokens, and came."""
 _GIVEN = ("access_token", "refresh_token", "id_token")
 
 

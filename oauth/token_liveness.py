@@ -129,14 +129,9 @@ def foreign_guard_condition(stamp: int, fhir_user: str, person: int) -> tuple[st
     Accounts that are made or deleted renew no stamp. A token that names nobody has an empty `fhir_user`.
     """
     stands = f"{standing.CURRENT} = %s"
-    return (
-        (f"({stands} AND {_THE_PERSON} = %s)", (stamp, fhir_user, person))
-        if fhir_user
-        else (
-            f"({stands})",
-            (stamp,),
-        )
-    )
+    if not fhir_user:
+        return f"({stands})", (stamp,)
+    return f"({stands} AND {_THE_PERSON} = %s)", (stamp, fhir_user, person)
 
 
 def _filled(parameters: tuple[Any, ...], values: dict[Any, Any]) -> tuple[Any, ...]:

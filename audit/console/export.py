@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from audit import spreadsheet
 from audit.console.filters import behind
 from audit.console.names import Names
 from audit.console.words import exact
@@ -19,18 +19,7 @@ from audit.models import Event
 AT_ONCE = 1_000
 _NAMES = ("person_name", "client_name")
 _HEAD = ("time", *(name for name in COLUMNS if name != "time"), *_NAMES, "hash")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What spreadsheets take for the beginning of a formula:
-https://owasp.org/www-community/attacks/CSV_Injection
-"""
 Row = dict[str, Any]
-
-
-class _Echo:
-    """A file that gives back what is written to it: the line that csv has made."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 def _rows(request: HttpRequest, events: QuerySet[Event]) -> Iterator[list[Row]]:
@@ -54,25 +43,16 @@ def _row(event: Event, names: Names) -> Row:
 
 
 def as_csv(request: HttpRequest, events: QuerySet[Event]) -> Iterator[str]:
-    """RFC 4180, with a line of names first. A cell that a spreadsheet would calculate begins with '.
-
-    https://www.rfc-editor.org/rfc/rfc4180
-    """
-    writer: Any = csv.writer(_Echo())
-    yield writer.writerow(_HEAD)
-    for part in _rows(request, events):
-        yield "".join(writer.writerow([_cell(row[name]) for name in _HEAD]) for row in part)
+    """With a line of names first."""
+    return spreadsheet.lines(
+        _HEAD, ([[row[name] for name in _HEAD] for row in part] for part in _rows(request, events))
+    )
 
 
 def as_ndjson(request: HttpRequest, events: QuerySet[Event]) -> Iterator[bytes]:
     """One JSON object per line; `detail` is an object of its own, if there is any."""
     for part in _rows(request, events):
         yield b"".join(_object(row) for row in part)
-
-
-def _cell(value: Any) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _object(row: Row) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from audit import spreadsheet
 from audit.models import Event
 from fhir.registry import RESOURCE_TYPES, compartment_class
 from launch.views.person import person
@@ -29,8 +29,6 @@ SIZE = 25
 NAMED = 3
 """So many resources of an event are named one by one."""
 _PLACE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet would take for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 HEADINGS = ("Time (UTC)", "Record", "App", "By", "What", "Given", "Outcome")
 
 _KINDS = sorted(
@@ -124,7 +122,7 @@ def activity_file(request: HttpRequest) -> HttpResponseBase:
     found, form = _ledgers(request), WishForm(request.GET)
     if not found or not form.is_valid():
         raise Http404
-    rows = _rows(_chosen(request, found), form.wish())
+    rows = spreadsheet.lines(HEADINGS, _parts(_chosen(request, found), form.wish()))
     return StreamingHttpResponse(
         rows,
         content_type="text/csv; charset=utf-8",
@@ -186,21 +184,10 @@ def _given(event: Event, found: list[str]) -> str:
     return words.given(event.kind, event.type, found, event.detail) if event.outcome == "allowed" else ""
 
 
-class _Echo:
-    """A file that gives back what is written to it, for csv's writer."""
-
-    def write(self, text: str) -> str:
-        """Give it back."""
-        return text
-
-
-def _rows(ledger: Ledger, wish: Wish) -> Iterator[str]:
-    writer: Any = csv.writer(_Echo())
-    yield writer.writerow(HEADINGS)
+def _parts(ledger: Ledger, wish: Wish) -> Iterator[list[tuple[str, ...]]]:
     for part in every(ledger, wish):
         named = names(ledger, part)
-        rows = (_row(ledger, event, named) for event in part)
-        yield "".join(writer.writerow([_harmless(cell) for cell in row]) for row in rows)
+        yield [_row(ledger, event, named) for event in part]
 
 
 def _row(ledger: Ledger, event: Event, named: Names) -> tuple[str, ...]:
@@ -213,8 +200,3 @@ def _row(ledger: Ledger, event: Event, named: Names) -> tuple[str, ...]:
         _given(event, words.addresses(event.what)),
         words.OUTCOMES.get(event.outcome, ""),
     )
-
-
-def _harmless(cell: str) -> str:
-    """The cell, so that no spreadsheet computes it."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
