@@ -201,3 +201,27 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
+
+
+def observation(patient: str, **members: Any) -> dict[str, Any]:
+    """One of this patient, made by the practitioner p."""
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2339-0"}]},
+        "subject": {"reference": f"Patient/{patient}"},
+        "performer": [{"reference": "Practitioner/p"}],
+        **members,
+    }
+
+
+def found(token: str, query: str) -> list[str]:
+    """The ids that a search with this token finds."""
+    answer = send(token, "GET", query)
+    assert answer.status_code == 200, answer.content
+    return sorted(entry["resource"]["id"] for entry in answer.json().get("entry", []))
+
+
+def statuses(token: str, *paths: str) -> list[int]:
+    """What reads of these with this token are answered."""
+    return [send(token, "GET", path).status_code for path in paths]

@@ -47,6 +47,8 @@ def test_each_token_is_an_event_under_the_reference_code_of_its_authorization() 
     assert told["given"] == ["access_token", "refresh_token", "id_token"]
     assert told["scope"] == "openid patient/*.rs offline_access"
     assert json.loads(refresh.detail)["scope"] == "patient/Observation.rs"
+    for event in (exchange, refresh):
+        assert {"rule", "expected", "received"} < json.loads(event.detail).keys()
 
 
 def test_calls_with_a_refreshed_token_stand_under_the_same_reference_code() -> None:

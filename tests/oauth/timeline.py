@@ -1,12 +1,17 @@
 """Timelines of authorization attempts, read as staff read them: by the reference code that was shown."""
 
+import itertools
 import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from django.conf import settings
+
 from audit.models import Event
 from audit.recording import waiting
+from oauth.models import AuthorizationRequest
+from tests.oauth.flow import Flow
 
 _PATTERNS = {
     "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC",
@@ -28,11 +33,13 @@ class Step(NamedTuple):
 
 def steps(reference: str) -> list[Step]:
     """All that stands under a reference code, in its order."""
+    return [Step(one.kind, one.outcome, one.person, one.client, detail(one)) for one in events(reference)]
+
+
+def events(reference: str) -> list[Event]:
+    """The same as they are stored."""
     waiting.write()
-    found = Event.objects.filter(attempt=reference).order_by("time", "pk")
-    return [
-        Step(one.kind, one.outcome, one.person, one.client, json.loads(one.detail or "{}")) for one in found
-    ]
+    return list(Event.objects.filter(attempt=reference).order_by("time", "pk"))
 
 
 def shown_reference(answer: Any) -> str:
@@ -58,3 +65,38 @@ def says(sentence: str, template: str, **values: object) -> bool:
         for place, part in enumerate(parts)
     )
     return re.fullmatch(pattern, sentence) is not None
+
+
+def kinds(attempt: str) -> list[str]:
+    """Their kinds, one that comes several times in a row named once."""
+    return [kind for kind, _ in itertools.groupby(event.kind for event in events(attempt))]
+
+
+def detail(event: Event) -> dict[str, Any]:
+    """What is told of an event besides its columns."""
+    return dict(json.loads(event.detail or "{}"))
+
+
+def told(attempt: str, kind: str) -> dict[str, Any]:
+    """The detail of the last step of this kind."""
+    return detail([event for event in events(attempt) if event.kind == kind][-1])
+
+
+def refusal(answer: Any) -> tuple[str, str, str]:
+    """Of the step that a refused answer's reference code ends in: kind, rule and cause."""
+    last = events(shown_reference(answer))[-1]
+    assert last.outcome == "refused"
+    said = detail(last)
+    return last.kind, said["rule"], said["cause"]
+
+
+def only_attempt() -> str:
+    """The reference code of the only authorization request there is."""
+    return AuthorizationRequest.objects.get().attempt
+
+
+def sign_in(flow: Flow, page: Any, user: Any, password: str = "correct horse battery") -> Any:
+    """Answer the sign-in page; where that leads."""
+    [back] = parse_qs(page.request["QUERY_STRING"])["next"]
+    answer = {"login": user.username, "password": password, "next": back}
+    return flow.follow(flow.browser.post(settings.LOGIN_URL, answer))
