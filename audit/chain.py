@@ -63,6 +63,7 @@ def addition(moved: str) -> str:
 
 
 _ADD = f"WITH moved AS ({MOVE} RETURNING id) {addition('moved')}"
+_LINE = "\t".join(["%s"] * len(COLUMNS))
 _COPY = f"COPY audit_event ({_NAMES}, hash) FROM STDIN"
 _INSERT = f"INSERT INTO audit_event ({_NAMES}, hash) VALUES ({', '.join(['%s'] * (len(COLUMNS) + 1))})"  # noqa: S608  # our own words
 _BEGIN = (
@@ -176,7 +177,7 @@ def _by_copy(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
 
 def _line(columns: Row, digest: bytes) -> str:
     """https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.2"""
-    text = "\t".join(map(str, columns))
+    text = _LINE % columns
     if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(columns):
         text = "\t".join(_escaped(str(column)) for column in columns)
     return f"{text}\t\\\\x{digest.hex()}\n"

@@ -68,16 +68,12 @@ def outcome_of(status: int) -> str:
 
 def row(number: int, event: Event) -> Row:
     """The columns of an event under this id."""
-    detail = orjson.dumps(event.detail, default=str).decode() if event.detail else ""
-    return (
-        number,
-        event.time or now(),
-        event.kind,
-        event.outcome,
-        event.status,
-        *map(_storable, event[3:10]),
-        _storable(detail),
-    )
+    kind, outcome, status, *texts, detail, time = event
+    texts.append(orjson.dumps(detail, default=str).decode() if detail else "")
+    whole = "".join(texts)
+    if "\0" in whole or len(whole) > LONGEST or not whole.isascii():
+        texts = [_storable(text) for text in texts]
+    return (number, time or now(), kind, outcome, status, *texts)
 
 
 def _storable(text: str) -> str:

@@ -59,13 +59,18 @@ class Waiting:
             self.write()
 
     def write(self) -> None:
-        """Write all that waits. What cannot be written goes on waiting. Raises Django's database errors."""
+        """Write all that waits by now; what cannot be written goes on waiting. Raises Django's errors.
+
+        What is added meanwhile is for the next time: a few at a time would cost as much as many.
+        """
         with self._writing:
-            while self._events:
+            left = len(self._events)
+            while left > 0:
                 # Others append to the list meanwhile, and nobody else takes anything out of it.
-                part = self._events[:_AT_ONCE]
+                part = self._events[: min(left, _AT_ONCE)]
                 chain.add(_made(part))
                 del self._events[: len(part)]
+                left -= len(part)
 
     def forget(self) -> None:
         """Write nothing of what waits: for tests, whose events are not for the next one."""

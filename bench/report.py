@@ -8,10 +8,12 @@ from bench.databases import Filled
 from bench.export import Exported
 from bench.rounds import Line
 from bench.rows.floors import CONSTANT_BYTES, ONE_SELECT
+from bench.rows.reading import READ, UNTOLD_READ
 from bench.storage import Room
 
 LEAST_FLOOR = 0.2
 EXPORT_GOAL = 20_000
+MOST_FOR_AUDIT = 0.1
 WIDTH = 32
 COLUMNS = (
     ("per s", 9), ("p50 ms", 9), ("p99 ms", 9), ("spread", 8), ("of floor", 10), ("of Django", 11),
@@ -63,7 +65,7 @@ def table(result: Result) -> str:
     )
     head = " " * WIDTH + "".join(f"{name:>{width}}" for name, width in COLUMNS)
     rows = [_text(line, result.asked.get(line.row.name)) for line in result.lines]
-    return "\n".join([title, head, *rows, *_export(result), *_rooms(result), ""])
+    return "\n".join([title, head, *rows, *_export(result), *_audit(result), *_rooms(result), ""])
 
 
 def fault(result: Result) -> str:
@@ -136,6 +138,19 @@ def _export(result: Result) -> list[str]:
     return [
         f"{'$export':{WIDTH}}{exported.resources:,} resources in {exported.seconds:.1f} s: {rate:,.0f} "
         f"resources per second, goal {EXPORT_GOAL:,} {mark(rate >= EXPORT_GOAL)}"
+    ]
+
+
+def _audit(result: Result) -> list[str]:
+    """What reads give up for the audit trail: each round's beside those of the same round without it."""
+    lines = {line.row.name: line for line in result.lines}
+    if not {READ, UNTOLD_READ} <= lines.keys():
+        return []
+    pairs = zip(lines[READ].rounds, lines[UNTOLD_READ].rounds, strict=True)
+    cost = 1 - statistics.median(told.per_second / untold.per_second for told, untold in pairs)
+    return [
+        f"{'audit':{WIDTH}}{cost:.1%} of the throughput of reads, goal at most {MOST_FOR_AUDIT:.0%} "
+        f"{mark(cost <= MOST_FOR_AUDIT)}"
     ]
 
 

@@ -1,7 +1,8 @@
 """The product's WSGI application, with routes beside it that say what this server and database can do.
 
 bench/floor.py has their addresses: constant bytes, and a resource's text by one prepared, indexed SELECT and
-nothing else; each bare, and through Django. Only the benchmark serves this module.
+nothing else; each bare, and through Django. And the product's answers can be had without their telling the
+audit trail, so that one sees what that takes. Only the benchmark serves this module.
 """
 
 import os
@@ -12,20 +13,25 @@ from typing import Any
 
 import psycopg
 
-from bench.floor import CONSTANT, FLOOR, PLAIN_CONSTANT, PREFIX, QUERY
+from bench.floor import CONSTANT, FLOOR, PLAIN_CONSTANT, PREFIX, QUERY, UNTOLD
+from fhir.exchange import Answer, Request
 from smartcdr.wsgi import application as product
 
 from bench.django_floor import handler  # isort: skip  Django must be set up first
+from fhir import accounting  # isort: skip
 
 _URL = os.environ["DATABASE_URL"]
 _thread = threading.local()
 _through_django = handler()
+_tell = accounting.tell
+_UNTOLD = f"HTTP_{UNTOLD.upper().replace('-', '_')}"
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer the benchmark's own routes; hand everything else to the product."""
     path = environ["PATH_INFO"]
     if not path.startswith(PREFIX):
+        _thread.is_told = _UNTOLD not in environ
         return product(environ, start_response)
     if path == PLAIN_CONSTANT:
         body = CONSTANT
@@ -36,6 +42,14 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     headers = [("Content-Type", "application/fhir+json"), ("Content-Length", str(len(body)))]
     start_response("200 OK" if body else "404 Not Found", headers)
     return [body]
+
+
+def _tell_if_asked(request: Request, answer: Answer) -> None:
+    if _thread.is_told:
+        _tell(request, answer)
+
+
+accounting.tell = _tell_if_asked
 
 
 def _stored(address: str) -> bytes:

@@ -3,13 +3,16 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from bench.floor import UNTOLD
 from bench.load import Exchange
 from bench.rows.row import DIFFERENT, PAGE, Row, examples, http, shared
 from bench.searches import EVERYBODY, SEARCHES, Facts, Search
 from bench.tokens import Token
 
+READ, UNTOLD_READ = "read", "read, no audit"
 MOST_OF_A_RECORD = 1000
 """How many of a record's resources the first page of $everything holds at most."""
 
@@ -27,21 +30,24 @@ class Reading:
 
     def rows(self) -> list[Row]:
         """All of them, those without anything to find left out."""
-        found = [self._read()]
+        found = self._reads()
         found += [self._search(search) for search in SEARCHES if self.facts["searches"][search.name]]
         if self.facts["searches"][EVERYBODY]:
             found.append(self._everybody())
         return [*found, self._everything()]
 
-    def _read(self) -> Row:
-        """Any resource of any type by its id."""
+    def _reads(self) -> list[Row]:
+        """Any resource of any type by its id; and the same without the audit trail."""
         exchanges = [self._get(f"/fhir/{one}", one) for one in self.facts["addresses"]]
         self.random.shuffle(exchanges)
 
         def judge(exchange: Exchange, body: bytes) -> bool:
             return body == self.stored(str(exchange.subject))
 
-        return Row("read", shared(exchanges), judge, 0.75, examples=examples(exchanges))
+        return [
+            Row(READ, shared(exchanges), judge, 0.75, examples=examples(exchanges)),
+            Row(UNTOLD_READ, shared([_untold(each) for each in exchanges]), judge),
+        ]
 
     def _search(self, search: Search) -> Row:
         chosen = self.random.choices(self.facts["searches"][search.name], k=DIFFERENT)
@@ -73,6 +79,12 @@ class Reading:
         own = self.of_patient.get(patient)
         token = own if own and self.random.random() < 0.5 else self.random.choice(self.wide)
         return Exchange(http("GET", path, {"Authorization": f"Bearer {token.access_token}"}), 200, subject)
+
+
+def _untold(exchange: Exchange) -> Exchange:
+    """The same, of which the audit trail is not told."""
+    head, _, rest = exchange.request.partition(b"\r\n")
+    return replace(exchange, request=b"%b\r\n%b: 1\r\n%b" % (head, UNTOLD.encode(), rest))
 
 
 def _matches(body: bytes) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from audit import chain
 from audit.events import COLUMNS, hashed
 from audit.events import Event as Told
 from audit.models import Chain, Event
-from audit.recording import record, remember, waiting
+from audit.recording import record, remember, remember_by, waiting
 from tests.fhir.serving import ROOT, database_url
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +61,21 @@ def test_any_text_is_kept_as_it_was(number: int) -> None:
     assert not Event.objects.exists()
     waiting.write()
     assert [event.what for event in Event.objects.all()] == [odd] * number
+    assert holds(the_chain())
+
+
+def test_what_comes_while_the_rest_is_written_is_for_the_next_time() -> None:
+    """Or the thread would write a few at a time without end, for the price of many."""
+
+    def made(whats: Sequence[str]) -> list[Told]:
+        remember([Told("read", "allowed", 200, what="meanwhile")])
+        return [Told("read", "allowed", 200, what=what) for what in whats]
+
+    remember_by(made, "first")
+    waiting.write()
+    assert [event.what for event in Event.objects.all()] == ["first"]
+    waiting.write()
+    assert sorted(event.what for event in Event.objects.all()) == ["first", "meanwhile"]
     assert holds(the_chain())
 
 

@@ -16,6 +16,7 @@ from bench.load import Exchange, Measured, WrongAnswerError, body_of, measure
 from bench.report import Asked, Result, asked_of, fault, table
 from bench.rounds import Line, in_rounds
 from bench.rows.floors import DJANGO_SELECT, ONE_SELECT
+from bench.rows.reading import READ, UNTOLD_READ
 from bench.rows.row import Row, http, shared
 from bench.statements import environ_of, pages_of
 from bench.storage import Room
@@ -119,6 +120,15 @@ def test_of_several_rounds_the_median_counts_and_the_spread_is_told() -> None:
     assert several.of_floor == 0.9
     assert several.spread == 600 / 900
     assert line("read", 900).spread is None
+
+
+def test_the_table_tells_what_reads_give_up_for_the_audit_trail() -> None:
+    told, untold = line(READ, 950, 800, 930), line(UNTOLD_READ, 1000, 1000, 1000)
+    assert "7.0% of the throughput of reads, goal at most 10% ✓" in table(result([told, untold]))
+    assert "20.0% of the throughput of reads, goal at most 10% ✗" in table(
+        result([line(READ, 800), line(UNTOLD_READ, 1000)])
+    )
+    assert "audit" not in table(result([told]))
 
 
 def test_the_table_tells_statements_time_pages_room_and_export() -> None:
