@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,7 @@ from django.db import Error
 
 from audit.events import Event, now, outcome_of
 from audit.recording import record, remember_by
-from fhir.access import Access
+from fhir import refusals
 from fhir.elements import is_resource_type
 from fhir.exchange import Answer, Request, Shown
 from fhir.incoming import is_id
@@ -37,8 +38,14 @@ MOST_NAMED = 20
 OF_EXPORTS = frozenset({"export-status", "export-delete", "export-file"})
 """Kinds whose address names an export and not a resource."""
 
-Told = tuple[str, Access, str, str, str, int, int, Sequence[Shown], int]
-"""Of an interaction that was allowed: kind, access, type, id, query, entry, status, what was shown, when."""
+Caller = tuple[str, str, str, str, str]
+"""Person, client, patient in context, address, and the attempt if the event is to name it."""
+Told = tuple[str, Caller, str, str, str, int, int, Sequence[Shown], int]
+"""Of an interaction: kind, caller, type, id, query, entry, status, what was shown, when.
+
+Texts that live longer than the request, and nothing of the Access itself, which would be kept with all that
+hangs on it until the event is written.
+"""
 
 
 def tell(request: Request, answer: Answer) -> None:
@@ -48,20 +55,7 @@ def tell(request: Request, answer: Answer) -> None:
     """
     if answer.is_on_record or not request.kind:
         return
-    remember_by(
-        events_of,
-        (
-            request.kind,
-            request.access,
-            request.type,
-            request.id,
-            request.query[:LONGEST],
-            request.entry,
-            answer.status,
-            answer.shown,
-            now(),
-        ),
-    )
+    remember_by(events_of, _asked(request, answer.status, answer.shown))
 
 
 def record_answer(request: Request, answer: Answer) -> None:
@@ -76,14 +70,16 @@ def refuse(request: Request, error: FhirError) -> None:
     """Write now that an interaction was refused, or has failed. Raises Django's database errors."""
     if not request.kind:
         return
-    cause = error.cause or "; ".join(issue.diagnostics for issue in error.issues[:3])
-    detail = {"cause": masked(cause), "code": error.code}
-    if error.expression:
-        detail["expression"] = masked(error.expression)
     told = _asked(request, error.status, ())
-    patients = _named(told)
-    if not patients and error.status != 401 and is_id(request.id) and is_resource_type(request.type):
-        patients = owners_of(request.type, request.id)
+    # Nobody without a token has the database asked for anything.
+    is_sought = error.status != HTTPStatus.UNAUTHORIZED and refusals.is_addressed(request)
+    whose = owners_of(request.type, request.id) if is_sought else []
+    cause = error.cause or "; ".join(issue.diagnostics for issue in error.issues[:3])
+    detail = {"cause": cause, "code": error.code, **refusals.why(request, error, whose)}
+    if error.expression:
+        detail["expression"] = error.expression
+    detail = {name: masked(text) for name, text in detail.items()}
+    patients = _named(told) or whose
     record(*(_event(told, patient, _address(told), detail) for patient in patients or ("",)))
 
 
@@ -106,10 +102,11 @@ def events_of(told: Sequence[Told]) -> Iterator[Event]:
 
 
 def _asked(request: Request, status: int, shown: Sequence[Shown]) -> Told:
+    access = request.access
+    attempt = access.attempt if access.is_first or status >= 400 else ""
+    caller = (access.person, access.client, access.patient, access.origin, attempt)
     query = request.query[:LONGEST]
-    return (
-        request.kind, request.access, request.type, request.id, query, request.entry, status, shown, now()
-    )  # fmt: skip
+    return (request.kind, caller, request.type, request.id, query, request.entry, status, shown, now())
 
 
 def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:
@@ -128,22 +125,22 @@ def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:
         if not patients:
             nobodys.append(address)
     if nobodys:
-        by_patient.setdefault(_companion(told[1], by_patient), []).extend(nobodys)
+        by_patient.setdefault(_companion(told[1][2], by_patient), []).extend(nobodys)
     return [_event(told, patient, " ".join(addresses)) for patient, addresses in by_patient.items()]
 
 
-def _companion(access: Access, by_patient: Collection[str]) -> str:
+def _companion(in_context: str, by_patient: Collection[str]) -> str:
     """The patient with whom goes what belongs to nobody: the only one concerned, else the one in context."""
     if len(by_patient) == 1:
         return next(iter(by_patient))
-    return access.patient if access.patient in by_patient or not by_patient else ""
+    return in_context if in_context in by_patient or not by_patient else ""
 
 
 def _named(told: Told) -> list[str]:
     """The patients concerned where nothing is shown: the one in context, else those the request names."""
-    kind, access, resource_type, fhir_id, query, *_ = told
-    if access.patient:
-        return [access.patient]
+    kind, (_, _, in_context, _, _), resource_type, fhir_id, query, *_ = told
+    if in_context:
+        return [in_context]
     if resource_type == "Patient" and is_id(fhir_id) and kind not in OF_EXPORTS:
         return [fhir_id]
     return _in_query(resource_type, query) if "=" in query else []
@@ -176,23 +173,14 @@ def _address(told: Told) -> str:
 
 
 def _event(told: Told, patient: str, what: str, said: dict[str, Any] | None = None) -> Event:
-    kind, access, resource_type, _, query, entry, status, _, time = told
+    kind, (person, client, _, origin, attempt), resource_type, _, query, entry, status, _, time = told
     detail = dict(said) if said else {}
     if query:
         detail["query"] = masked_query(query)
     if entry >= 0:
         detail["entry"] = entry
+    of_type = resource_type if is_resource_type(resource_type) else ""
+    outcome = outcome_of(status)
     return Event(
-        kind,
-        outcome_of(status),
-        status,
-        access.person,
-        access.client,
-        patient,
-        resource_type if is_resource_type(resource_type) else "",
-        what,
-        access.origin,
-        access.attempt if access.is_first or status >= 400 else "",
-        detail,
-        time,
-    )
+        kind, outcome, status, person, client, patient, of_type, what, origin, attempt, detail, time
+    )  # fmt: skip

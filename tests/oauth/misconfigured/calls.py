@@ -18,13 +18,13 @@ def _called(flow: Flow, path: str, token: str) -> Seen:
     return Seen(reference=Grant.objects.get(application=flow.application).attempt)
 
 
-@ends_at("read", "not-found", "There is no Patient/p2 that this token can see.", TO_TOKENS)
+@ends_at("read", "check_reach", "There is no Patient/p2 that this token can see.", TO_TOKENS)
 def call_of_another_patients_record() -> Seen:
     flow = begun("patient/*.rs")
     return _called(flow, "/fhir/Patient/p2", tokens_of(flow)["access_token"])
 
 
-@ends_at("search-type", "forbidden", "The token's scopes do not allow 's' on Condition.", TO_TOKENS)
+@ends_at("search-type", "check_scope", "The token's scopes do not allow 's' on Condition.", TO_TOKENS)
 def call_without_a_scope_for_it() -> Seen:
     flow = begun("patient/Observation.rs")
     return _called(flow, "/fhir/Condition", tokens_of(flow)["access_token"])
@@ -32,7 +32,7 @@ def call_without_a_scope_for_it() -> Seen:
 
 @ends_at(
     "search-type",
-    "login",
+    "check_token",
     "The access token was revoked on {time}. The session that it was given for was ended on {time}.",
     TO_TOKENS,
 )
@@ -43,7 +43,7 @@ def call_after_signing_out_of_an_online_session() -> Seen:
     return _called(flow, "/fhir/Condition", token)
 
 
-@ends_at("search-type", "login", "The access token expired {n} seconds ago.", TO_TOKENS)
+@ends_at("search-type", "check_token", "The access token expired {n} seconds ago.", TO_TOKENS)
 def call_with_an_expired_token() -> Seen:
     flow = begun("patient/*.rs")
     token = tokens_of(flow)["access_token"]
