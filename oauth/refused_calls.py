@@ -15,7 +15,7 @@ from oauth.calling_client import Refused
 from oauth.causes.callers import of_caller
 from oauth.causes.why import Why
 from oauth.client_authentication import AmbiguousClientError, token_checksum
-from oauth.models import Application, Grant, RefreshToken
+from oauth.models import AccessToken, Application, Grant, RefreshToken
 from oauth.token_attempts import attempt_of, attempt_of_token
 
 _HARMLESS = frozenset(
@@ -25,15 +25,21 @@ _SHORTEST = 6
 
 
 def answer(
-    kind: str, request: HttpRequest, form: Mapping[str, str], refused: Refused, why: Why | None = None
+    kind: str,
+    request: HttpRequest,
+    form: Mapping[str, str],
+    refused: Refused,
+    why: Why | None = None,
+    bearer: AccessToken | None = None,
 ) -> JsonResponse:
     """Record the refusal as a step of this kind and answer with its reference code.
 
     `why` is left out where the client has not proven itself, or where what it was told is all that there is
-    to be known.
+    to be known. `bearer` is the access token by which it was asked, where there is no other proof.
     """
     shown = form.get("code") or form.get("refresh_token") or form.get("token") or ""
-    client = _client(request, form)
+    client = bearer.application.client_id if bearer else _client(request, form)
+    person = str(bearer.user.uid) if bearer and bearer.user else _person(shown, client)
     attempt = attempt_of_token(shown) or _of_unknown(shown, client)
     exact = why or _why(request, form, refused)
     told = {
@@ -46,7 +52,7 @@ def answer(
         attempt,
         "refused",
         status=refused.status,
-        person=_person(shown, client),
+        person=person,
         client=client,
         address=client_address(request.META),
         **told,

@@ -109,7 +109,10 @@ class Story:
         since = after(max(0, call.time - self.last.time))
         if call.outcome == "allowed":
             return f"Its first call of the FHIR API was allowed, {since} later."
-        return f"Its first call of the FHIR API was {call.outcome} ({call.status}): {_reason(call)}"
+        # The cause may name resources and patients, which not all may see who see attempts.
+        rule = told(call).rule
+        because = f": {rule}" if rule else ""
+        return f"Its first call of the FHIR API was {call.outcome} ({call.status}){because}."
 
 
 def _reason(event: Event) -> str:

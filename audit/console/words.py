@@ -19,6 +19,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "service-token": "token request of a service",
         "revocation": "revocation",
         "introspection": "introspection",
+        "userinfo": "question who signed in",
         "registration": "registration of an app",
     },
     "FHIR API": {

@@ -8,9 +8,11 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from oauth import catalogue
+from oauth import catalogue, refused_calls
 from oauth.calling_client import Refused
+from oauth.causes.userinfo import of_userinfo
 from oauth.claims import person_claims
+from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken
 from oauth.scopes import NamedScope, parse_scopes
 from oauth.token_liveness import living_id
@@ -30,7 +32,7 @@ class UserInfoView(View):
         try:
             row, scopes = _living_token(request.headers.get("Authorization", ""))
         except Refused as refused:
-            return refused.response()
+            return _refusal(request, refused)
         request.calling_client = row.application  # type: ignore[attr-defined]  # for oauth.cors
         response = JsonResponse(person_claims(row.user, scopes))
         response["Cache-Control"] = "no-store"
@@ -39,6 +41,16 @@ class UserInfoView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """The same as GET."""
         return self.get(request)
+
+
+def _refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """The answer, and a step of the attempt that the token came of."""
+    token = request.headers.get("Authorization", "").partition(" ")[2]
+    rows = AccessToken.objects.select_related("user", "application", "launch_context", "consent")
+    row = rows.filter(token_checksum=token_checksum(token)).first() if token else None
+    return refused_calls.answer(
+        "userinfo", request, {"token": token}, refused, of_userinfo(refused, row), row
+    )
 
 
 def _living_token(authorization: str) -> tuple[AccessToken, set[str]]:

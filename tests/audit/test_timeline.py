@@ -202,21 +202,28 @@ def test_a_real_authorization_is_told_from_the_request_to_the_first_calls(audito
         assert not [row for row in Event.objects.values_list() if secret in str(row)]
 
 
-def test_app_managers_see_the_steps_and_not_whose_record_was_read(app: Application, ada: User) -> None:
-    code = refused_token(app, ada)
+@pytest.mark.parametrize("has_tokens", [False, True])
+def test_app_managers_see_the_steps_and_not_whose_record_was_read(
+    app: Application, ada: User, has_tokens: bool
+) -> None:
+    code = new_attempt() if has_tokens else refused_token(app, ada)
+    if has_tokens:
+        happened(code, ("token", "allowed", 2), client=app.client_id)
     happened(
         code,
         ("search-type", "refused", 1),
         type="Goal",
         what="Goal/g77",
         patient="p77",
+        status=403,
         detail={"rule": "scope", "received": "patient=p77", "cause": "Nothing of p77 is open."},
     )
     manager = staff_of(APP_MANAGER)
     page = manager.get(f"{LIST}{code}/")
     text = text_of(page)
-    assert "The code had expired 40 s before." in text
+    assert ("The code had expired 40 s before." in text) != has_tokens
     assert "Search of Goal" in text
+    assert ("Its first call of the FHIR API was refused (403): scope." in text) == has_tokens
     assert "77" not in text.replace(code, "")
     assert "/admin/audit/event/" not in page.content.decode()
     assert manager.get("/admin/audit/event/").status_code == 403

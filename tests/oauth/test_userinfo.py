@@ -1,5 +1,6 @@
 """Userinfo: the claims that the scopes allow, for a living token."""
 
+import json
 from typing import Any
 
 import jwt
@@ -7,6 +8,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
 
+from audit.models import Event
 from oauth.models import Scope
 from tests.oauth import flow as signing_in
 from tests.oauth.issuing import issue, make_client, make_key, make_user
@@ -61,6 +63,37 @@ def test_a_dead_or_malformed_token_is_a_401() -> None:
         assert 'error="invalid_token"' in answer["WWW-Authenticate"]
     answer = Client().get(URL)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.requirement("every refusal is on record: who, app, rule, exact cause, reference code")
+def test_a_refusal_is_a_step_of_the_attempt_that_the_token_came_of() -> None:
+    user, app = make_user(), make_client()
+    issued = issue(make_key(), user, app, scope="openid")
+    Scope.objects.filter(pattern="openid").update(enabled=False)
+    fetch(issued.header)
+    Scope.objects.filter(pattern="openid").update(enabled=True)
+    issued.row.revoke()
+    answer = fetch(issued.header)
+    fetch(issue(make_key(), user, app, scope="profile fhirUser").header)
+    taken, dead, narrow = Event.objects.filter(kind="userinfo").order_by("id")
+    assert f"(reference {dead.attempt})" in answer.json()["error_description"]
+    assert taken.attempt == dead.attempt != narrow.attempt
+    for event in (taken, dead, narrow):
+        assert (event.outcome, event.person, event.client) == ("refused", str(user.uid), app.client_id)
+        assert json.loads(event.detail)["rule"] == "check_userinfo"
+    causes = [json.loads(event.detail)["cause"] for event in (taken, dead, narrow)]
+    assert causes[0].startswith("The scope openid was granted; the catalogue")
+    assert causes[1].startswith("The access token was revoked on ")
+    assert causes[2] == "The access token has no scope openid."
+
+
+@pytest.mark.parametrize("header", [None, "Basic abc", "Bearer abcdefghijkl", "Bearer a\x00b"])
+def test_who_shows_no_token_of_ours_leaves_a_refusal_without_what_was_shown(header: str | None) -> None:
+    answer = fetch(header) if header else Client().get(URL)
+    assert answer.status_code == 401
+    event = Event.objects.get(kind="userinfo")
+    assert (event.outcome, event.status, event.person, event.client) == ("refused", 401, "", "")
+    assert "abcdefghijkl" not in event.detail
 
 
 def test_a_token_in_the_query_or_body_is_not_read() -> None:
