@@ -54,7 +54,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "first_name", "last_name", "email", "fhir_user")
     search_help_text = "User name, name, e-mail address or FHIR user"
-    readonly_fields = ("uid", "last_login", "date_joined", "credentials_reset_at")
+    readonly_fields = ("uid", "last_login", "date_joined", "credentials_reset_at", "standing_changed_at")
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
         ("Who it is", {"fields": ("first_name", "last_name", "email")}),
@@ -73,7 +73,10 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
                 "description": "Staff may open this console; what they may do follows from their groups.",
             },
         ),
-        ("Moments", {"fields": ("last_login", "date_joined", "credentials_reset_at")}),
+        (
+            "Moments",
+            {"fields": ("last_login", "date_joined", "credentials_reset_at", "standing_changed_at")},
+        ),
     )
     add_fieldsets = (
         (

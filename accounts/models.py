@@ -42,6 +42,13 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # made by an 
     credentials_reset_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Tokens issued before this moment are dead."
     )
+    standing_changed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the account was last switched off or on, or became another FHIR user. Tokens that "
+        "other servers issued before are dead.",
+    )
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Ties sessions to the credentials that opened them: Django ends those for which this has changed.

@@ -143,7 +143,7 @@ def _holder(
 
 def _known_person(said: ForeignToken) -> User | None:
     """The one active account here that is the person. Raises BadForeignToken if staff have reset its
-    credentials since the token was issued.
+    credentials since the token was issued, or it was switched off meanwhile or was another person's.
     """
     found = list(User.objects.filter(fhir_user=said.person, is_active=True)[:2]) if said.person else []
     if len(found) != 1:
@@ -151,6 +151,9 @@ def _known_person(said: ForeignToken) -> User | None:
     reset = found[0].credentials_reset_at
     if reset is not None and said.issued <= reset.timestamp():
         raise BadForeignToken("The token was issued (iat) before the person's credentials were reset here.")
+    changed = found[0].standing_changed_at
+    if changed is not None and said.issued <= changed.timestamp():
+        raise BadForeignToken("The token was issued (iat) before the person's account last changed here.")
     return found[0]
 
 

@@ -18,9 +18,10 @@ _ENDED_BY = {
     "oauth_grant": "used",
     "launch_launchcontext": "expires",
     "oauth_trustedissuer": "refused_before",
+    "accounts_user": "standing_changed_at",
 }
 # Those of them with a value to begin with.
-_MOVED = frozenset({"expires", "refused_before"})
+_MOVED = frozenset({"expires", "refused_before", "standing_changed_at"})
 
 
 class Cause(NamedTuple):
@@ -109,6 +110,16 @@ CAUSES = {
         "old.active <> new.active",
         "id = old.id",
         of=("oauth_trustedissuer",),
+    ),
+    # And what it issued to this person. Saving a person as they were before does not take the moment back.
+    "person_elsewhere": Cause(
+        "accounts_user",
+        "UPDATE",
+        "old.is_active <> new.is_active OR old.fhir_user <> new.fhir_user"
+        " OR old.standing_changed_at > new.standing_changed_at"
+        " OR (old.standing_changed_at IS NOT NULL AND new.standing_changed_at IS NULL)",
+        "id = old.id",
+        of=("accounts_user",),
     ),
 }
 """By name. That time passes changes no row, so what ends by it is revoked by the first change after it."""

@@ -250,18 +250,36 @@ def test_a_change_of_the_issuer_counts_at_the_next_request(
     assert send(token, "GET", "Patient/a").status_code in (401, 403)
 
 
-def test_what_ends_a_person_here_ends_the_tokens_that_name_them(clinic: None, other: Other) -> None:
+ENDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "deactivated": ({"is_active": False}, {"is_active": True}),
+    "another person": ({"fhir_user": "Practitioner/q"}, {"fhir_user": "Practitioner/p"}),
+}
+
+
+@pytest.mark.requirement("contract: a token that has ended is not alive again")
+@pytest.mark.parametrize(("end", "undo"), ENDS.values(), ids=ENDS)
+def test_what_ends_a_person_here_ends_the_tokens_that_name_them_for_good(
+    clinic: None, other: Other, end: dict[str, Any], undo: dict[str, Any]
+) -> None:
     user = make_user("Practitioner/p")
     token = other.token(scope="user/*.rs", fhirUser="Practitioner/p")
     assert statuses(token, "Patient/a") == [200]
-    User.objects.filter(pk=user.pk).update(fhir_user="Practitioner/q")
+    User.objects.filter(pk=user.pk).update(**end)
     assert statuses(token, "Patient/a") == [403]
-    User.objects.filter(pk=user.pk).update(fhir_user="Practitioner/p")
+    User.objects.filter(pk=user.pk).update(**undo)
+    assert "before the person's account last changed" in refusal_of(token)[2]
+    user.save()  # as it was before: an old copy in somebody's memory
+    assert "before the person's account last changed" in refusal_of(token)[2]
+    later = other.token(scope="user/*.rs", fhirUser="Practitioner/p", iat=int(time.time()) + 5)
+    assert statuses(later, "Patient/a") == [200]
+
+
+def test_a_credential_reset_ends_the_tokens_that_name_the_person(clinic: None, other: Other) -> None:
+    user = make_user("Practitioner/p")
+    token = other.token(scope="user/*.rs", fhirUser="Practitioner/p")
     assert statuses(token, "Patient/a") == [200]
     User.objects.filter(pk=user.pk).update(credentials_reset_at=timezone.now())
     assert "credentials were reset" in refusal_of(token)[2]
-    User.objects.filter(pk=user.pk).update(credentials_reset_at=None, is_active=False)
-    assert statuses(token, "Patient/a") == [403]
 
 
 def test_expiry_is_looked_at_in_each_request(
