@@ -2,7 +2,7 @@
 
 `record` writes in the transaction under way: it holds for refusals and for all that changes something, which
 then stand or fall together. `remember` is for reads that were allowed: they are kept in memory and written
-by a thread four times a second, since a statement for each would cost as much as the read. If the process
+by a thread twice a second, since a statement for each would cost as much as the read. If the process
 is killed, those of the last moment are lost; under AUDIT_SYNC none are. A process that ends in order writes
 them before it does. `remember_by` is the same for what only becomes events when it is written.
 """
@@ -29,7 +29,7 @@ Make = Callable[[Sequence[Any]], Iterable[Event]]
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.25
+SECONDS = 0.5
 MOST = 20_000
 """So many reads wait in memory at the most; whoever comes then writes them first."""
 _AT_ONCE = 2_000
@@ -125,7 +125,7 @@ waiting = Waiting()
 
 
 def remember(events: Sequence[Event]) -> None:
-    """Have reads that were allowed written within half a second; under AUDIT_SYNC now."""
+    """Have reads that were allowed written soon, well within a second; under AUDIT_SYNC now."""
     if settings.AUDIT_SYNC:
         chain.add(events)
         return
