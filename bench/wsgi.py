@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from bench.floor import CONSTANT, FLOOR, PLAIN_CONSTANT, PREFIX, QUERY, UNTOLD
+from bench.floor import CONSTANT, FLOOR, PLAIN_CONSTANT, PREFIX, QUERY, UNTOLD_IN_ENVIRON
 from fhir.exchange import Answer, Request
 from smartcdr.wsgi import application as product
 
@@ -24,14 +24,13 @@ _URL = os.environ["DATABASE_URL"]
 _thread = threading.local()
 _through_django = handler()
 _tell = accounting.tell
-_UNTOLD = f"HTTP_{UNTOLD.upper().replace('-', '_')}"
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer the benchmark's own routes; hand everything else to the product."""
     path = environ["PATH_INFO"]
     if not path.startswith(PREFIX):
-        _thread.is_told = _UNTOLD not in environ
+        _thread.is_told = UNTOLD_IN_ENVIRON not in environ
         return product(environ, start_response)
     if path == PLAIN_CONSTANT:
         body = CONSTANT

@@ -46,10 +46,6 @@ Told = tuple[str, Caller, str, str, str, int, int, Sequence[Shown], int]
 Texts that live longer than the request, and nothing of the Access itself, which would be kept with all that
 hangs on it until the event is written.
 """
-Read = tuple[str, Caller, int, Shown, int]
-"""Of an interaction that told of one resource of the type that was asked for, and had no query: kind,
-caller, status, what was shown, when.
-"""
 
 
 def tell(request: Request, answer: Answer) -> None:
@@ -59,12 +55,7 @@ def tell(request: Request, answer: Answer) -> None:
     """
     if answer.is_on_record or not request.kind:
         return
-    status, shown = answer.status, answer.shown
-    is_plain = len(shown) == 1 and not request.query and request.entry < 0
-    if is_plain and shown[0][0] == request.type and status < 400:
-        remember_by(reads_of, (request.kind, _caller(request, status), status, shown[0], now()))
-    else:
-        remember_by(events_of, _asked(request, status, shown))
+    remember_by(events_of, _asked(request, answer.status, answer.shown))
 
 
 def record_answer(request: Request, answer: Answer) -> None:
@@ -110,31 +101,12 @@ def events_of(told: Sequence[Told]) -> Iterator[Event]:
         start = end
 
 
-def reads_of(reads: Sequence[Read]) -> Iterator[Event]:
-    """The same of interactions that told of one resource and had no query: most of all."""
-    every = owners([shown for _, _, _, shown, _ in reads])
-    for (kind, caller, status, shown, time), patients in zip(reads, every, strict=True):
-        of_type, fhir_id, version, _, _ = shown
-        if len(patients) == 1:
-            person, client, _, origin, attempt = caller
-            (patient,) = patients
-            what = f"{of_type}/{fhir_id}/_history/{version}"
-            yield Event(
-                kind, "allowed", status, person, client, patient, of_type, what, origin, attempt, None, time
-            )  # fmt: skip
-        else:
-            yield from _events((kind, caller, of_type, fhir_id, "", -1, status, (shown,), time), [patients])
-
-
 def _asked(request: Request, status: int, shown: Sequence[Shown]) -> Told:
-    caller, query = _caller(request, status), request.query[:LONGEST]
-    return (request.kind, caller, request.type, request.id, query, request.entry, status, shown, now())
-
-
-def _caller(request: Request, status: int) -> Caller:
     access = request.access
     attempt = access.attempt if access.is_first or status >= 400 else ""
-    return (access.person, access.client, access.patient, access.origin, attempt)
+    caller = (access.person, access.client, access.patient, access.origin, attempt)
+    query = request.query[:LONGEST]
+    return (request.kind, caller, request.type, request.id, query, request.entry, status, shown, now())
 
 
 def _events(told: Told, found: Sequence[Collection[str]]) -> Iterable[Event]:

@@ -46,7 +46,7 @@ class Reading:
 
         return [
             Row(READ, shared(exchanges), judge, 0.75, examples=examples(exchanges)),
-            Row(UNTOLD_READ, shared([_untold(each) for each in exchanges]), judge),
+            Row(UNTOLD_READ, shared([untold(each) for each in exchanges]), judge),
         ]
 
     def _search(self, search: Search) -> Row:
@@ -81,7 +81,7 @@ class Reading:
         return Exchange(http("GET", path, {"Authorization": f"Bearer {token.access_token}"}), 200, subject)
 
 
-def _untold(exchange: Exchange) -> Exchange:
+def untold(exchange: Exchange) -> Exchange:
     """The same, of which the audit trail is not told."""
     head, _, rest = exchange.request.partition(b"\r\n")
     return replace(exchange, request=b"%b\r\n%b: 1\r\n%b" % (head, UNTOLD.encode(), rest))

@@ -11,12 +11,13 @@ import pytest
 from bench.data import load_order
 from bench.databases import Filled, amount
 from bench.export import Exported
+from bench.floor import UNTOLD_IN_ENVIRON
 from bench.growth import growth
 from bench.load import Exchange, Measured, WrongAnswerError, body_of, measure
 from bench.report import Asked, Result, asked_of, fault, table
 from bench.rounds import Line, in_rounds
 from bench.rows.floors import DJANGO_SELECT, ONE_SELECT
-from bench.rows.reading import READ, UNTOLD_READ
+from bench.rows.reading import READ, UNTOLD_READ, untold
 from bench.rows.row import Row, http, shared
 from bench.statements import environ_of, pages_of
 from bench.storage import Room
@@ -120,6 +121,18 @@ def test_of_several_rounds_the_median_counts_and_the_spread_is_told() -> None:
     assert several.of_floor == 0.9
     assert several.spread == 600 / 900
     assert line("read", 900).spread is None
+
+
+def test_a_read_of_which_the_trail_is_not_told_says_so_and_is_the_same_otherwise() -> None:
+    """Or both rows would be told, and the audit trail would seem to cost nothing."""
+    exchange = Exchange(http("GET", "/fhir/Patient/1", {"Authorization": "Bearer abc"}), 200, "Patient/1")
+    told, not_told = environ_of(exchange.request), environ_of(untold(exchange).request)
+    assert UNTOLD_IN_ENVIRON not in told
+    assert not_told.pop(UNTOLD_IN_ENVIRON) == "1"
+    assert {name: not_told[name] for name in ("PATH_INFO", "HTTP_AUTHORIZATION", "HTTP_HOST")} == {
+        name: told[name] for name in ("PATH_INFO", "HTTP_AUTHORIZATION", "HTTP_HOST")
+    }
+    assert not_told.keys() == told.keys()
 
 
 def test_the_table_tells_what_reads_give_up_for_the_audit_trail() -> None:
