@@ -9,7 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def at_once(form: dict[str, str], headers: dict[str, str], times: int, directory
 def living(directory: Path) -> tuple[int, int]:
     """How many access and refresh tokens are not revoked in the database that the processes shared."""
     if connection.vendor == "sqlite":
-        with sqlite3.connect(_file(directory)) as copy:
+        with closing(sqlite3.connect(_file(directory))) as copy:
             access, refresh = (int(copy.execute(sql).fetchone()[0]) for sql in _COUNTS)
             return access, refresh
     with connection.cursor() as cursor:
@@ -83,9 +83,20 @@ def shared_database(directory: Path) -> str:
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM INTO %s", [str(_file(directory))])
+        _keep_a_log(_file(directory))
         return f"sqlite:///{_file(directory)}"
     where = connection.settings_dict
     return f"postgres://{where['USER']}:{where['PASSWORD']}@{where['HOST']}:{where['PORT']}/{where['NAME']}"
+
+
+def _keep_a_log(file: Path) -> None:
+    """Make the copy write ahead, as every database is that `migrate` made.
+
+    A copy never does, and of several processes that ask for it at once all but one are told without waiting
+    that the database is locked: https://www.sqlite.org/wal.html#activating_and_configuring_wal_mode
+    """
+    with closing(sqlite3.connect(file)) as copy:
+        assert copy.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
 
 
 def work() -> None:
