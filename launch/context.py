@@ -57,7 +57,7 @@ def refusal(launch: LaunchContext | None, application_id: int, now: datetime) ->
 
     A launch is for one client, is used once, and must be used soon. One that an external EHR made is worth no
     more than that EHR is at this moment: it must be live and may still launch this client. (If it stops in
-    between, a trigger of oauth.lasting_ends has ended the launch.)
+    between, a trigger of oauth.tokens.lasting_ends has ended the launch.)
     """
     if launch is None:
         return "unknown"

@@ -17,7 +17,8 @@ class OauthConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in
         from django.contrib.sessions.models import Session
 
-        from oauth import catalogue, cors, lasting_ends, online_sessions, standing, stored_requests
+        from oauth import catalogue, cors, stored_requests
+        from oauth.tokens import lasting_ends, online_sessions, standing
 
         check_request_enabled.connect(cors.is_allowed, dispatch_uid="oauth.cors")
         user_logged_in.connect(stored_requests.bind, dispatch_uid="oauth.binding")

@@ -21,16 +21,18 @@ from audit.origin import client_address
 from fhir.access import Access, Guard, Rule
 from fhir.outcome import FhirError, Unauthorized
 from launch.rights import depend_on_identity_alone, rights_of
-from oauth import backend_services, catalogue, effective_access, foreign_access, standing
+from oauth import catalogue
 from oauth.causes.endings import of_access_token
-from oauth.client_authentication import token_checksum
-from oauth.foreign_tokens import BadForeignToken, CannotTell
+from oauth.foreign import access as foreign_access
+from oauth.foreign.tokens import BadForeignToken, CannotTell
 from oauth.models import AccessToken
-from oauth.recent_holders import RecentHolders
 from oauth.scopes import Scope, parse_scopes
-from oauth.token_attempts import attempt_of_family
-from oauth.token_liveness import alive, guard_condition, living_id
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens import backend_services, effective_access, standing
+from oauth.tokens.attempts import attempt_of_family
+from oauth.tokens.checksum import token_checksum
+from oauth.tokens.liveness import alive, guard_condition, living_id
+from oauth.tokens.recent_holders import RecentHolders
+from oauth.tokens.verification import NotOurToken, verify
 
 KEPT_TOKENS = 20_000
 _ENDED = "The access token has expired or was revoked, or what it rests on has ended."

@@ -13,10 +13,10 @@ from django.http import HttpRequest
 from accounts.models import User
 from launch.context import may_see_patient, needs_encounter, needs_patient, patients_to_choose_from, picked
 from launch.patients import encounters_of
-from oauth import consenting
 from oauth import later_refusals as later
 from oauth.authorize_rules import Refusal
 from oauth.causes.clients import moment
+from oauth.consent import consenting
 from oauth.models import AuthorizationRequest, Consent
 from oauth.request_steps import step_of
 from oauth.scopes import Scope

@@ -14,13 +14,13 @@ from audit.attempts import new_attempt
 from launch.context import refusal as launch_refusal
 from launch.models import LaunchContext
 from oauth.authorize_rules import RULES, Asked, Refusal
-from oauth.backend_services import is_with_person
 from oauth.catalogue import enabled_text, grantable
 from oauth.causes.masking import masked, without_jwts
 from oauth.causes.requests import Known, cause
 from oauth.causes.scopes import left_out, limits
 from oauth.models import Application
 from oauth.scopes import LaunchScope, Scope, parse_scopes, to_text
+from oauth.tokens.backend_services import is_with_person
 
 _LONGEST_ID = 255
 _SHORTEST_TO_GUESS = 4

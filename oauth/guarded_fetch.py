@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urlencode
 
 from django.conf import settings
 
-from oauth.client_urls import split_url, web_url_fault
+from oauth.clients.urls import split_url, web_url_fault
 
 MAX_BYTES = 131_072
 # For everything after the name is resolved; the resolver has limits of its own.

@@ -14,15 +14,15 @@ from django.db.models import QuerySet
 from accounts.models import User
 from launch.context import TOLD, members
 from launch.models import LaunchContext
-from oauth import standing
 from oauth.catalogue import grantable_of_texts
 from oauth.claims import fhir_user_url
-from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
 from oauth.prepared import NOW, Prepared, columns, instance, value
 from oauth.remembered import OutdatedError, enabled_scopes, stamp_column
 from oauth.scopes import to_text
-from oauth.token_liveness import alive, with_key_in_force
+from oauth.tokens import standing
+from oauth.tokens.checksum import token_checksum
+from oauth.tokens.liveness import alive, with_key_in_force
 
 _OF_TOKEN = (
     "application_id",

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from oauth.access_token import LONGEST
 from oauth.models import AccessToken, SigningKey
 from oauth.signing_keys import ALGORITHMS, activate, lock, new_key, withdraw
-from oauth.token_liveness import alive
+from oauth.tokens.access_token import LONGEST
+from oauth.tokens.liveness import alive
 
 Status = SigningKey.Status
 

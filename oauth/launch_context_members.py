@@ -11,7 +11,7 @@ from typing import Any
 from fhir import jsontext
 from fhir.incoming import is_id
 from launch.fhir_context import fhir_context_fault
-from oauth.client_urls import web_url_fault
+from oauth.clients.urls import web_url_fault
 
 LONGEST_TEXT, LONGEST_URL = 255, 500
 

@@ -17,13 +17,13 @@ from launch.models import LaunchContext
 from launch.patients import has_encounter, patient_summary
 from launch.starting import launchable_apps
 from oauth import catalogue
-from oauth.calling_client import Refused
+from oauth.clients.calling import Refused
 from oauth.launch_context_members import Asked, BadMember
 from oauth.models import AccessToken, Application
 from oauth.own_scopes import launch_context_scope
 from oauth.scopes import parse_scopes
-from oauth.token_liveness import living_id
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.liveness import living_id
+from oauth.tokens.verification import NotOurToken, verify
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 

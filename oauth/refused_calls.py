@@ -11,12 +11,13 @@ from django.utils.crypto import salted_hmac
 
 from audit.attempts import new_attempt, step
 from audit.origin import client_address
-from oauth.calling_client import Refused
 from oauth.causes.callers import of_caller
 from oauth.causes.why import Why
-from oauth.client_authentication import AmbiguousClientError, token_checksum
+from oauth.clients.authentication import AmbiguousClientError
+from oauth.clients.calling import Refused
 from oauth.models import AccessToken, Application, Grant, RefreshToken
-from oauth.token_attempts import attempt_of, attempt_of_token
+from oauth.tokens.attempts import attempt_of, attempt_of_token
+from oauth.tokens.checksum import token_checksum
 
 _HARMLESS = frozenset(
     ["grant_type", "client_id", "redirect_uri", "scope", "client_assertion_type", "token_type_hint"]

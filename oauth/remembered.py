@@ -1,8 +1,8 @@
 """What is remembered as long as the stamp stands: clients with their secrets, the catalogue, the active keys.
 
-To read them at every request would cost more than to answer it. `oauth.standing` renews its stamp when any of
-them changes. Who goes by what is remembered reads the stamp in a statement that it needs anyway, and begins
-anew if that is another.
+To read them at every request would cost more than to answer it. `oauth.tokens.standing` renews its stamp when
+any of them changes. Who goes by what is remembered reads the stamp in a statement that it needs anyway, and
+begins anew if that is another.
 """
 
 from datetime import datetime
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from oauth import standing
 from oauth.catalogue import enabled_text
 from oauth.models import Application, ClientSecret
 from oauth.prepared import Prepared, columns, instance, value
 from oauth.signing_keys import Signer, signers
+from oauth.tokens import standing
 
 _MOST_CLIENTS = 1000
 # What the endpoints ask of a client; its other columns are read when somebody asks for them.

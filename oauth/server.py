@@ -6,10 +6,10 @@ from typing import Any
 from oauthlib.common import Request, urlencode
 from oauthlib.openid import Server
 
-from oauth.access_token import seconds
-from oauth.consent_duration import end_of
+from oauth.consent.duration import end_of
 from oauth.models import Application
-from oauth.refreshing import REFRESH_SCOPES
+from oauth.tokens.access_token import seconds
+from oauth.tokens.refreshing import REFRESH_SCOPES
 
 
 class SmartServer(Server):  # type: ignore[misc]  # oauthlib ships no types

@@ -137,7 +137,7 @@ def activate(key: SigningKey) -> None:
 def withdraw(key: SigningKey) -> None:
     """Take a key out of jwks for good, and destroy its private part.
 
-    Every token that it signed is refused from now on (a trigger revokes them: oauth.lasting_ends).
+    Every token that it signed is refused from now on (a trigger revokes them: oauth.tokens.lasting_ends).
     """
     SigningKey.objects.filter(pk=key.pk).update(
         status=Status.WITHDRAWN,

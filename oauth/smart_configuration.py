@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from oauth import catalogue
-from oauth.client_metadata import GRANT_TYPES
+from oauth.clients.metadata import GRANT_TYPES
 from oauth.jwk_sets import ALGORITHMS
 from oauth.models import Application
 from oauth.scopes import NamedScope, ResourceScope, Scope, parse_scopes

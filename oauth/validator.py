@@ -10,13 +10,13 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
 from launch.context import members
-from oauth import issuing
-from oauth.access_token import signer_for
 from oauth.catalogue import enabled_text, grantable_of_texts
 from oauth.claims import id_token_claims, person_claims
 from oauth.models import Application
-from oauth.rotation import SpentError
 from oauth.scopes import to_text
+from oauth.tokens import issuing
+from oauth.tokens.access_token import signer_for
+from oauth.tokens.rotation import SpentError
 
 
 class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit ships no types
@@ -27,7 +27,7 @@ class SmartValidator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-too
         return True
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Whether oauth.client_authentication has found the client."""
+        """Whether oauth.clients.authentication has found the client."""
         return isinstance(vars(request).get("client"), Application)
 
     def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:

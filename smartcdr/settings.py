@@ -40,7 +40,7 @@ KEY_ENCRYPTION_KEYS = env.list(
 )
 
 SILENCED_SYSTEM_CHECKS = [
-    "oauth2_provider.W008",  # native apps on 127.0.0.1 need http; oauth/client_urls.py decides who may use it
+    "oauth2_provider.W008",  # native apps on 127.0.0.1 need http; oauth/clients/urls.py decides who may
     "security.W008",  # see SECURE_SSL_REDIRECT below
     "security.W021",  # a browser's preload list is the operator's own decision
 ]
@@ -244,8 +244,8 @@ OAUTH2_PROVIDER = {
     "OAUTH2_VALIDATOR_CLASS": "oauth.validator.SmartValidator",
     "OIDC_SERVER_CLASS": "oauth.server.SmartServer",
     "SCOPES_BACKEND_CLASS": "oauth.scopes_backend.SmartScopes",
-    "ACCESS_TOKEN_GENERATOR": "oauth.access_token.generate",
-    "REFRESH_TOKEN_GENERATOR": "oauth.access_token.generate_refresh_token",
+    "ACCESS_TOKEN_GENERATOR": "oauth.tokens.access_token.generate",
+    "REFRESH_TOKEN_GENERATOR": "oauth.tokens.access_token.generate_refresh_token",
     "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
     "ACCESS_TOKEN_EXPIRE_SECONDS": ACCESS_TOKEN_SECONDS,
     "REFRESH_TOKEN_EXPIRE_SECONDS": REFRESH_TOKEN_SECONDS,

@@ -1,4 +1,4 @@
-"""The form for a client: it explains each field and refuses what `client_metadata` refuses."""
+"""The form for a client: it explains each field and refuses what `oauth.clients.metadata` refuses."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
-from oauth.client_metadata import (
+from oauth.clients.metadata import (
     FOR_PEOPLE,
     GRANT_TYPES,
     TEXTS,

@@ -11,16 +11,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from oauth import client_status
 from oauth.admin.client_form import ClientForm
 from oauth.admin.client_import import import_page
 from oauth.admin.key_sets import check
 from oauth.catalogue import offered_to_new_clients
-from oauth.client_advice import advice
 from oauth.client_exchange.describing import export
-from oauth.client_secrets import add_secret
+from oauth.clients import status as client_status
+from oauth.clients.advice import advice
+from oauth.clients.secrets import add_secret
 from oauth.models import Application, ClientSecret
-from oauth.revocation import revoke_all
+from oauth.tokens.revocation import revoke_all
 
 _NOT_PUT_LIVE = (Application.Status.LIVE, Application.Status.RETIRED)
 _NOT_SUSPENDED = (Application.Status.SUSPENDED, Application.Status.RETIRED)

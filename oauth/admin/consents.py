@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from oauth.admin.read_only import ReadOnlyAdmin
-from oauth.consent_duration import in_words
+from oauth.consent.duration import in_words
+from oauth.consent.withdrawing import tell_withdrawn
 from oauth.models import Consent
-from oauth.revocation import revoke_all
-from oauth.withdrawing import tell_withdrawn
+from oauth.tokens.revocation import revoke_all
 
 
 @admin.register(Consent)

@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from oauth import client_keys
 from oauth.admin.read_only import ReadOnlyAdmin
-from oauth.client_keys import KeysUnavailable
+from oauth.clients import keys as client_keys
+from oauth.clients.keys import KeysUnavailable
 from oauth.jwk_sets import ALGORITHMS, ISSUER_ALGORITHMS, BadKeySet, KeySet, read_key_set
 from oauth.models import Application, FetchedKeySet, TrustedIssuer
 

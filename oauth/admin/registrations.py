@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 
-from oauth import registering
 from oauth.admin.read_only import ReadOnlyAdmin
-from oauth.initial_access_tokens import draw
+from oauth.clients import registering
+from oauth.clients.initial_access_tokens import draw
 from oauth.models import Application, ClientRegistration, InitialAccessToken
 
 USUAL_LIFE = timedelta(days=7)

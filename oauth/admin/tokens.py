@@ -14,8 +14,8 @@ from django.utils.text import Truncator
 from accounts.models import User
 from oauth.admin.read_only import ReadOnlyAdmin
 from oauth.models import AccessToken, Application, RefreshToken
-from oauth.revocation import revoke_all
-from oauth.token_liveness import alive, with_key_in_force
+from oauth.tokens.liveness import alive, with_key_in_force
+from oauth.tokens.revocation import revoke_all
 
 
 class AliveFilter(admin.SimpleListFilter):

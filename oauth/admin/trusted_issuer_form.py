@@ -5,10 +5,10 @@ from typing import Any
 from django import forms
 
 from oauth.admin.client_form import legible
-from oauth.issuer_rules import faults
+from oauth.foreign.issuer_rules import faults
+from oauth.foreign.issuers import keep_secret
 from oauth.jwk_sets import ISSUER_ALGORITHMS
 from oauth.models import TrustedIssuer
-from oauth.trusted_issuers import keep_secret
 
 _WIDE = forms.TextInput(attrs={"size": 80})
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from oauth.admin.key_sets import told
 from oauth.admin.trusted_issuer_form import TrustedIssuerForm
-from oauth.client_keys import KeysUnavailable
-from oauth.foreign_introspection import COULD_NOT_BE_ASKED, ask, failure_words
-from oauth.issuer_metadata import MetadataUnavailable, fetch_metadata
+from oauth.clients.keys import KeysUnavailable
+from oauth.foreign.introspection import COULD_NOT_BE_ASKED, ask, failure_words
+from oauth.foreign.issuer_metadata import MetadataUnavailable, fetch_metadata
+from oauth.foreign.issuers import jwks_uri_of, keys_now
 from oauth.models import FetchedKeySet, TrustedIssuer
-from oauth.trusted_issuers import jwks_uri_of, keys_now
 
 
 @admin.register(TrustedIssuer)

@@ -5,7 +5,7 @@ from django.utils import timezone
 from oauth.causes.clients import moment
 from oauth.causes.masking import masked
 from oauth.causes.why import Why
-from oauth.client_assertion import Assertion
+from oauth.clients.assertion import Assertion
 from oauth.jwk_sets import BadKeySet, KeySet, NoKey, read_key_set
 from oauth.models import Application, ClientAssertionJti, FetchedKeySet
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from oauth.causes.why import Why
-from oauth.client_assertion import LONGEST_SECONDS, SKEW_SECONDS
+from oauth.clients.assertion import LONGEST_SECONDS, SKEW_SECONDS
 
 
 def of_times(claims: dict[str, Any]) -> Why | None:

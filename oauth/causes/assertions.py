@@ -1,6 +1,6 @@
 """Why a client's assertion was refused: what it says of itself first, then the client's keys.
 
-The order is that of oauth.client_assertion and oauth.client_authentication.
+The order is that of oauth.clients.assertion and oauth.clients.authentication.
 https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html#signature-verification
 """
 
@@ -14,7 +14,7 @@ from oauth.causes.assertion_times import of_times
 from oauth.causes.differences import of_urls
 from oauth.causes.masking import masked
 from oauth.causes.why import Why
-from oauth.client_assertion import ASSERTION_TYPE, Assertion, BadAssertion, audiences, read_assertion
+from oauth.clients.assertion import ASSERTION_TYPE, Assertion, BadAssertion, audiences, read_assertion
 from oauth.jwk_sets import ALGORITHMS
 from oauth.models import Application
 from oauth.signed_jwt import MalformedJwt, read_jwt

@@ -1,4 +1,4 @@
-"""Why a client has not proven itself. The rules are asked again in the order of oauth.client_authentication,
+"""Why a client has not proven itself. The rules are asked again in the order of oauth.clients.authentication,
 of the client as the database has it now, with what the refused client must not be told.
 """
 
@@ -12,8 +12,8 @@ from oauth.causes import assertions
 from oauth.causes.clients import moment, of_status, of_unknown
 from oauth.causes.secrets_of_others import whose_secret
 from oauth.causes.why import Why
-from oauth.client_authentication import is_by_assertion
-from oauth.client_secrets import is_same
+from oauth.clients.authentication import is_by_assertion
+from oauth.clients.secrets import is_same
 from oauth.models import Application, ClientSecret
 
 Method = Application.AuthMethod

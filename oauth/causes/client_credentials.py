@@ -1,4 +1,4 @@
-"""Why a client got no token for itself, in the order of oauth.backend_services."""
+"""Why a client got no token for itself, in the order of oauth.tokens.backend_services."""
 
 from collections.abc import Mapping, Sequence
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from oauth.causes.addresses import not_once
 from oauth.causes.differences import of_texts
 
-_SECRET = re.compile(r"[A-Za-z0-9]{43}\Z")  # as oauth.client_secrets makes them
+_SECRET = re.compile(r"[A-Za-z0-9]{43}\Z")  # as oauth.clients.secrets makes them
 _STATUS = {
     "draft": "is a draft, which staff have not made live yet",
     "suspended": "is suspended",

@@ -12,8 +12,8 @@ from oauth.causes.differences import joined, of_urls
 from oauth.causes.endings import of_ending
 from oauth.causes.masking import masked
 from oauth.causes.why import Why
-from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, Grant
+from oauth.tokens.checksum import token_checksum
 
 _LENGTH = 43
 

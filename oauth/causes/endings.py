@@ -8,7 +8,7 @@ from launch.context import may_see_patient
 from oauth.causes.callers import status_of
 from oauth.causes.clients import moment
 from oauth.models import AccessToken, Grant, RefreshToken
-from oauth.token_attempts import attempt_of_family
+from oauth.tokens.attempts import attempt_of_family
 
 _MOST = 100
 _TOGETHER = 2.0

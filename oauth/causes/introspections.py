@@ -6,7 +6,7 @@ from oauth.causes.callers import status_of
 from oauth.causes.clients import moment
 from oauth.causes.why import Why
 from oauth.models import AccessToken, Application
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.verification import NotOurToken, verify
 
 Introspection = Application.Introspection
 

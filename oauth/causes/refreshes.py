@@ -1,4 +1,4 @@
-"""Why a refresh token was not exchanged, in the order of oauth.refreshing."""
+"""Why a refresh token was not exchanged, in the order of oauth.tokens.refreshing."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ from oauth.causes.clients import moment
 from oauth.causes.endings import of_ending, of_revocation
 from oauth.causes.masking import masked
 from oauth.causes.why import Why
-from oauth.client_authentication import token_checksum
 from oauth.models import AccessToken, Application, RefreshToken
 from oauth.scopes import Scope, implies, parse_scope, to_text
+from oauth.tokens.checksum import token_checksum
 
 GRANT_TYPE = "refresh_token"
 _MOST = 20

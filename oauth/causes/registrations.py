@@ -5,8 +5,8 @@ from django.utils import timezone
 from oauth.causes.callers import status_of
 from oauth.causes.clients import moment
 from oauth.causes.why import Why
-from oauth.client_authentication import token_checksum
 from oauth.models import Application, ClientRegistration, InitialAccessToken
+from oauth.tokens.checksum import token_checksum
 
 
 def of_initial_token(token: str) -> Why:

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from fhir.registry import RESOURCE_TYPES
-from oauth.backend_services import is_with_person
 from oauth.catalogue import is_enforced
 from oauth.causes.differences import by_one_character
 from oauth.causes.masking import without_jwts
@@ -22,6 +21,7 @@ from oauth.scopes import (
     parse_scopes,
     to_text,
 )
+from oauth.tokens.backend_services import is_with_person
 
 _RESOURCE = re.compile(r"([A-Za-z]+)/([A-Za-z]+|\*)\.([A-Za-z*]+)(\?.*)?\Z")
 _CONTEXTS = ("patient", "user", "system")

@@ -1,6 +1,6 @@
 """Whose secret a client has sent in the place of its own: often that of the app's other environment."""
 
-from oauth.client_secrets import is_same
+from oauth.clients.secrets import is_same
 from oauth.models import Application, ClientSecret
 
 MOST = 2_000

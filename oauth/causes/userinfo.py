@@ -1,10 +1,10 @@
 """Why somebody is told nothing of a person."""
 
-from oauth.calling_client import Refused
 from oauth.causes.endings import of_access_token
 from oauth.causes.why import Why
+from oauth.clients.calling import Refused
 from oauth.models import AccessToken
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 
 _RULE, _EXPECTED = "check_userinfo", "a living access token of a person with the scope openid"
 

@@ -12,7 +12,7 @@ from oauth.client_exchange import given_secrets
 from oauth.client_exchange.definition_grants import grant_types
 from oauth.client_exchange.definition_scopes import translate_scopes
 from oauth.client_exchange.entries import Read
-from oauth.client_metadata import LIFETIME_LIMITS, is_service
+from oauth.clients.metadata import LIFETIME_LIMITS, is_service
 from oauth.models import Application
 
 _WITHOUT_COUNTERPART = {

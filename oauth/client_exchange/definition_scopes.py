@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oauth.client_exchange.entries import Read
-from oauth.client_metadata import misplaced
+from oauth.clients.metadata import misplaced
 from oauth.models import Application
 from oauth.scopes import implies, parse_scope
 

@@ -1,10 +1,10 @@
-"""A client as metadata: what `oauth.client_metadata.fill` would take to make the same client again."""
+"""A client as metadata: what `oauth.clients.metadata.fill` would take to make the same client again."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
-from oauth.client_metadata import LIFETIME_LIMITS, TEXTS
+from oauth.clients.metadata import LIFETIME_LIMITS, TEXTS
 from oauth.models import Application
 
 REDACTED = "redacted"

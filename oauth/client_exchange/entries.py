@@ -19,7 +19,7 @@ class GivenSecret:
 
 @dataclass(slots=True)
 class Read:
-    """One client of a file: metadata as `oauth.client_metadata.fill` takes them, and secrets in plain text.
+    """One client of a file: metadata as `oauth.clients.metadata.fill` takes them, and secrets in plain text.
 
     `notes` tell what is not taken, or taken otherwise than it stands there, each with its reason; `faults`
     what makes the entry unusable. Each begins with the name of the member.

@@ -3,10 +3,10 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from oauth import client_status
 from oauth.client_exchange.planning import Entry, Plan, plan
-from oauth.client_metadata import link
-from oauth.client_secrets import slow_digest
+from oauth.clients import status as client_status
+from oauth.clients.metadata import link
+from oauth.clients.secrets import slow_digest
 from oauth.models import ClientSecret
 
 

@@ -4,7 +4,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from oauth.client_exchange.entries import GivenSecret, Read
-from oauth.client_secrets import is_same
+from oauth.clients.secrets import is_same
 from oauth.models import Application
 
 

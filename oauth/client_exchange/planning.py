@@ -12,7 +12,7 @@ from oauth.client_exchange.describing import describe
 from oauth.client_exchange.entries import GivenSecret, Read
 from oauth.client_exchange.new_secrets import to_add
 from oauth.client_exchange.reading import read
-from oauth.client_metadata import BadMetadata, fill
+from oauth.clients.metadata import BadMetadata, fill
 from oauth.models import Application
 
 _LONGEST_ID = 255

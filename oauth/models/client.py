@@ -127,7 +127,7 @@ class Application(AbstractApplication):  # type: ignore[misc]  # django-oauth-to
         return self.status == self.Status.LIVE
 
     def clean(self) -> None:
-        """Nothing here: oauth.client_metadata.faults judges a client as a whole, at every door alike."""
+        """Nothing here: oauth.clients.metadata.faults judges a client as a whole, at every door alike."""
 
     def is_usable(self, request: object) -> bool:
         """django-oauth-toolkit's question whether this client may take part in a request."""

@@ -1,4 +1,4 @@
-"""The stamp that every change to what tokens rest on renews: see oauth.standing."""
+"""The stamp that every change to what tokens rest on renews: see oauth.tokens.standing."""
 
 from django.db import models
 

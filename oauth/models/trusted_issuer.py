@@ -14,9 +14,9 @@ def usual_algorithms() -> list[str]:
 class TrustedIssuer(models.Model):
     """One issuer: how its tokens are recognised, what they can give at most, and how long each counts.
 
-    `oauth.trusted_issuers` says what may stand here, `oauth.foreign_tokens` goes by it. Any change renews the
-    stamp of `oauth.standing`, so that every token of the issuer is judged anew. What it issued before
-    `refused_before` is dead; a trigger (`oauth.lasting_ends`) writes it when `active` changes.
+    `oauth.foreign.issuers` says what may stand here, `oauth.foreign.tokens` goes by it. Any change renews the
+    stamp of `oauth.tokens.standing`, so that every token of the issuer is judged anew. What it issued before
+    `refused_before` is dead; a trigger (`oauth.tokens.lasting_ends`) writes it when `active` changes.
     """
 
     class Keys(models.TextChoices):

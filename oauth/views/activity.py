@@ -20,9 +20,9 @@ from audit import spreadsheet
 from audit.models import Event
 from fhir.registry import RESOURCE_TYPES, compartment_class
 from launch.views.person import person
-from oauth import ledger_words as words
-from oauth.ledger import Ledger, Place, Wish, every, ledgers_of, microseconds, moment, page
-from oauth.ledger_names import Names, names, titles
+from oauth.ledger import words
+from oauth.ledger.ledger import Ledger, Place, Wish, every, ledgers_of, microseconds, moment, page
+from oauth.ledger.names import Names, names, titles
 
 SIZE = 25
 """Events on a page."""

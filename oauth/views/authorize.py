@@ -28,7 +28,6 @@ from oauth.authorize_rules import (
     check_well_formed,
     first_refusal,
 )
-from oauth.codes import FinishedError, make_code
 from oauth.models import Application, AuthorizationRequest, Consent
 from oauth.refusals import (
     Attempt,
@@ -42,6 +41,7 @@ from oauth.refusals import (
 from oauth.request_steps import end, sign_in_for
 from oauth.scopes import Scope, to_text
 from oauth.stored_requests import LaunchTakenError, RefusedError, finish, load, store
+from oauth.tokens.codes import FinishedError, make_code
 
 _LONGEST_QUERY = 4 * MAX_LENGTH
 _LONGEST_HINT = 150
@@ -98,7 +98,7 @@ def give_code(
     consent: Consent,
     how: str,
 ) -> HttpResponse:
-    """Send the person back to the app with a code, for a consent that came about so (oauth.codes)."""
+    """Send the person back to the app with a code, for a consent that came about so (oauth.tokens.codes)."""
     if not isinstance(request.user, User):
         raise TypeError("A code is given to a person who is signed in.")
     try:

@@ -19,13 +19,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Proxy, User
 from accounts.recent_proof import has_proven_recently
 from launch.patients import patient_summary
-from oauth.consent_duration import in_words
-from oauth.ledger_page import activity, forgotten
+from oauth.consent.duration import in_words
+from oauth.consent.withdrawing import withdraw_as_person
+from oauth.ledger.page import activity, forgotten
 from oauth.models import AccessToken, Application, Consent, RefreshToken
 from oauth.scope_words import describe_for
 from oauth.scopes import parse_scopes
-from oauth.token_liveness import alive
-from oauth.withdrawing import withdraw_as_person
+from oauth.tokens.liveness import alive
 
 DAYS = 30
 """The shorter of the two periods that the page can be about."""

@@ -14,12 +14,12 @@ from accounts.models import User
 from launch.form_action import form_action_sources
 from launch.patients import patient_summary
 from launch.summaries import PatientSummary
-from oauth import consenting
 from oauth.authorization_steps import AskConsent, next_step
-from oauth.consent_answers import answer
-from oauth.consent_duration import USUAL, Duration, chosen, lasting
-from oauth.consent_lines import lines
-from oauth.consent_page import page, usual_ticks
+from oauth.consent import consenting
+from oauth.consent.answers import answer
+from oauth.consent.duration import USUAL, Duration, chosen, lasting
+from oauth.consent.lines import lines
+from oauth.consent.page import page, usual_ticks
 from oauth.later_refusals import declined
 from oauth.models import AuthorizationRequest, Consent
 from oauth.refusals import attempt_of_request, error_page

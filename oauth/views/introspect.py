@@ -9,10 +9,10 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from oauth import refused_calls
-from oauth.calling_client import Refused, bearer_may_introspect, calling_client, for_calling_client
 from oauth.causes.introspections import of_bearer, of_introspection
 from oauth.causes.why import Why
-from oauth.client_authentication import Proven, is_by_assertion
+from oauth.clients.authentication import Proven, is_by_assertion
+from oauth.clients.calling import Refused, bearer_may_introspect, calling_client, for_calling_client
 from oauth.introspection import INACTIVE, INACTIVE_WITH_BLANKS, introspect
 from oauth.models import Application
 from oauth.posted_form import BadForm, read_form

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from audit.origin import client_address
 from launch.attempts import Wanted, tell_refused_launch
 from launch.starting import launch_address
-from oauth.calling_client import Refused
+from oauth.clients.calling import Refused
 from oauth.launch_context_members import BadMember, read_members
 from oauth.launch_contexts import NotLaunched, calling_ehr, make
 

@@ -19,13 +19,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from audit.origin import client_address
 from fhir.jsontext import JsonTextError, parse
-from oauth import initial_access_tokens, refused_calls, registering
-from oauth.calling_client import Refused
+from oauth import refused_calls
 from oauth.causes.registrations import of_initial_token, of_registration_token
 from oauth.causes.why import Why
-from oauth.client_metadata import BadMetadata
+from oauth.clients import initial_access_tokens, registering
+from oauth.clients.calling import Refused
+from oauth.clients.metadata import BadMetadata
+from oauth.clients.registering import NotAllowed, Registered, TokenSpent
 from oauth.models import Application, InitialAccessToken
-from oauth.registering import NotAllowed, Registered, TokenSpent
 
 logger = logging.getLogger("oauth.registrations")
 

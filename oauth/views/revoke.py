@@ -7,9 +7,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from audit.origin import client_address
 from oauth import refused_calls
-from oauth.calling_client import Refused, calling_client
+from oauth.clients.calling import Refused, calling_client
 from oauth.posted_form import BadForm, read_form
-from oauth.revocation import revoke_token
+from oauth.tokens.revocation import revoke_token
 
 
 @method_decorator(csrf_exempt, name="dispatch")

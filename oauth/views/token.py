@@ -12,15 +12,16 @@ from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
 from audit.origin import client_address
-from oauth import backend_services, refreshing, refused_calls
-from oauth.calling_client import Refused, calling_client, for_calling_client
+from oauth import refused_calls
 from oauth.causes.client_credentials import of_grant_type, of_service
 from oauth.causes.codes import of_code
 from oauth.causes.refreshes import of_refresh
 from oauth.causes.why import Why
-from oauth.client_authentication import Proven, is_by_assertion
+from oauth.clients.authentication import Proven, is_by_assertion
+from oauth.clients.calling import Refused, calling_client, for_calling_client
 from oauth.models import Application
 from oauth.posted_form import BadForm, read_form
+from oauth.tokens import backend_services, refreshing
 
 logger = logging.getLogger("oauth.refusals")
 

@@ -9,14 +9,14 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from oauth import catalogue, refused_calls
-from oauth.calling_client import Refused
 from oauth.causes.userinfo import of_userinfo
 from oauth.claims import person_claims
-from oauth.client_authentication import token_checksum
+from oauth.clients.calling import Refused
 from oauth.models import AccessToken
 from oauth.scopes import NamedScope, parse_scopes
-from oauth.token_liveness import living_id
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.checksum import token_checksum
+from oauth.tokens.liveness import living_id
+from oauth.tokens.verification import NotOurToken, verify
 
 _ENDED = "The access token has expired or was revoked, or what it rests on has ended."
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from django.conf import settings
 
-from oauth.client_metadata import fill
-from oauth.client_secrets import add_secret, verify
+from oauth.clients.metadata import fill
+from oauth.clients.secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
 from oauth.own_scopes import launch_context_scope
 from smartcdr.demo.elements import Json

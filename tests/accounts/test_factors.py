@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from oauth.models import AccessToken
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.accounts.codes import (
     LOGIN,
     PASSWORD,

@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.sessions import in_words
 from oauth.models import AccessToken, RefreshToken
-from oauth.online_sessions import session_digest
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
+from oauth.tokens.online_sessions import session_digest
 from tests.accounts.codes import SECURITY, first_step
 from tests.oauth.issuing import issue, make_key
 

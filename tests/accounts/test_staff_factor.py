@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from oauth.models import AccessToken
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from smartcdr.groups import ADMINISTRATOR
 from tests.accounts.codes import SECURITY, STEP, first_step, with_app
 from tests.accounts.conftest import Clock

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Proxy, User
 from fhir.models import Resource, ResourceVersion
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.jwk_sets import read_key_set
 from oauth.models import Application, ClientSecret, SigningKey
 from smartcdr.demo import clients

@@ -18,8 +18,8 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
 from accounts.models import IdentityProvider, User
+from oauth.foreign.issuers import keep_secret
 from oauth.models import TrustedIssuer
-from oauth.trusted_issuers import keep_secret
 from tests.demo_site import ROOT, DemoSite
 from tests.flows.conftest import CALLBACK as APP_CALLBACK
 from tests.flows.conftest import App
@@ -95,9 +95,9 @@ def rules(caplog: pytest.LogCaptureFixture) -> list[tuple[Any, Any]]:
 def set_status(demo_site: DemoSite, registration: dict[str, str], status: str) -> None:
     """Let the other server's operators change how we stand there."""
     script = (
-        "from oauth.models import Application; from oauth import client_status\n"
+        "from oauth.models import Application; from oauth.clients import status\n"
         f"app = Application.objects.get(client_id={registration['client_id']!r}); app.status = {status!r}\n"
-        "client_status.save(app)"
+        "status.save(app)"
     )
     subprocess.run(
         [sys.executable, "manage.py", "shell", "-c", script], cwd=ROOT, env=demo_site.environment, check=True

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.test import Client as Browser
 
-from oauth.client_authentication import token_checksum
 from oauth.models import Application, InitialAccessToken
+from oauth.tokens.checksum import token_checksum
 
 METADATA: dict[str, Any] = {
     "client_name": "Growth Chart",

@@ -13,8 +13,8 @@ from django.db import connection
 from django.test import Client as Browser
 
 from accounts.models import Proxy, User
-from oauth import lasting_ends
 from oauth.models import Application
+from oauth.tokens import lasting_ends
 from tests.fhir.search.shelf import put
 from tests.oauth.flow import Flow, basic, make_client, make_user
 from tests.oauth.services import post

@@ -21,7 +21,7 @@ from django.utils.http import urlencode
 
 from accounts.models import User
 from launch.models import LaunchContext
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import Application, SigningKey
 from oauth.signing_keys import ALGORITHMS, new_key
 

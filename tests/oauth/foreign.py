@@ -24,9 +24,9 @@ from django.conf import settings
 from django.test import Client
 from jwt.algorithms import get_default_algorithms
 
+from oauth.foreign.issuers import keep_secret
 from oauth.jwk_sets import ISSUER_ALGORITHMS
 from oauth.models import TrustedIssuer
-from oauth.trusted_issuers import keep_secret
 from tests.oauth.services import Private, encode, jwk_of, jwks_of
 
 ISSUER = "https://login.example.org/realms/clinic"

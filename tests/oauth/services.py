@@ -19,7 +19,7 @@ from django.test import Client as Browser
 from django.utils.http import urlencode
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from oauth.client_assertion import ASSERTION_TYPE
+from oauth.clients.assertion import ASSERTION_TYPE
 from oauth.models import Application
 from tests.oauth.flow import ensure_keys
 

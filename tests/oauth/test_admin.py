@@ -6,7 +6,7 @@ from django.test import Client
 
 from accounts.models import User
 from oauth.models import AccessToken, Consent, RefreshToken, Scope
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.oauth.console import act
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
 

@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.jwk_sets import read_key_set
 from oauth.models import AccessToken, Application, ClientSecret
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from smartcdr.groups import AUDITOR
 from tests.oauth.console import act
 from tests.oauth.issuing import issue, make_client, make_key, make_user

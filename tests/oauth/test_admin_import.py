@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.encryption import box
 from oauth.client_exchange import sealed
 from oauth.client_exchange.describing import export
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.models import Application
 from smartcdr.groups import APP_MANAGER, AUDITOR
 from tests.oauth.console import act

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
+from oauth.foreign.issuers import keep_secret, secret_of
 from oauth.models import FetchedKeySet, TrustedIssuer
-from oauth.trusted_issuers import keep_secret, secret_of
 from smartcdr.groups import APP_MANAGER, AUDITOR
 from tests.oauth.console import act
 from tests.oauth.foreign import (

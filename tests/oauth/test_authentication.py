@@ -16,7 +16,7 @@ from fhir.outcome import Unauthorized
 from launch.rights import CLINICAL_TYPES
 from oauth.authentication import Holder, access_for
 from oauth.models import AccessToken, Consent, Scope, SigningKey
-from oauth.recent_holders import RecentHolders
+from oauth.tokens.recent_holders import RecentHolders
 from tests.oauth.issuing import Issued, Key, issue, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Proxy, User
 from oauth.models import AccessToken, Consent
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.oauth.issuing import issue, issue_refresh, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db

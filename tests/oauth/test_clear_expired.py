@@ -20,9 +20,6 @@ from django.utils import timezone
 from accounts.models import User
 from fhir.export.models import ExportJob
 from launch.models import LaunchContext
-from oauth import clearing
-from oauth.client_authentication import token_checksum
-from oauth.issuing import find_code, find_refresh_token
 from oauth.models import (
     AccessToken,
     Application,
@@ -31,6 +28,9 @@ from oauth.models import (
     Grant,
     RefreshToken,
 )
+from oauth.tokens import clearing
+from oauth.tokens.checksum import token_checksum
+from oauth.tokens.issuing import find_code, find_refresh_token
 from tests.fhir.serving import database_url
 from tests.oauth.issuing import make_client, make_user
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from oauth.client_advice import advice
-from oauth.client_metadata import fill
+from oauth.clients.advice import advice
+from oauth.clients.metadata import fill
 from oauth.models import Application
 from tests.oauth.test_client_metadata import GOOD, SERVICE
 

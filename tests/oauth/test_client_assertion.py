@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from oauth.client_assertion import ASSERTION_TYPE
+from oauth.clients.assertion import ASSERTION_TYPE
 from oauth.models import AccessToken, Application, ClientAssertionJti
 from tests.oauth.flow import Flow, basic, make_client, make_user
 from tests.oauth.references import description_of

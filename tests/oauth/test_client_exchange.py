@@ -8,15 +8,15 @@ from django.db import IntegrityError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oauth import client_status
 from oauth.client_exchange.describing import describe, export
 from oauth.client_exchange.importing import ChangedMeanwhile, Unacceptable, carry_out
 from oauth.client_exchange.planning import Plan, plan
 from oauth.client_exchange.reading import BadFile
-from oauth.client_metadata import fill, link
-from oauth.client_secrets import add_secret
+from oauth.clients import status as client_status
+from oauth.clients.metadata import fill, link
+from oauth.clients.secrets import add_secret
 from oauth.models import AccessToken, Application, ClientSecret
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.oauth.issuing import issue, make_key, make_user
 from tests.oauth.services import ec_key, jwk_of
 from tests.oauth.test_client_metadata import GOOD, SERVICE
@@ -355,7 +355,7 @@ def test_a_client_that_is_made_in_the_very_moment_of_the_import_is_a_change_too(
             raise IntegrityError("client_id")
         client.save()
 
-    monkeypatch.setattr("oauth.client_status.save", too_late)
+    monkeypatch.setattr("oauth.clients.status.save", too_late)
     with pytest.raises(ChangedMeanwhile):
         carry_out(text, previewed.fingerprint)
     assert not Application.objects.exists()

@@ -10,8 +10,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth import client_keys
-from oauth.client_keys import (
+from oauth.clients import keys as client_keys
+from oauth.clients.keys import (
     LONGEST_AGE,
     REFETCH_AFTER,
     RETRY_AFTER,

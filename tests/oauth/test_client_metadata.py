@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from oauth.client_metadata import BadMetadata, fill
+from oauth.clients.metadata import BadMetadata, fill
 from oauth.models import Application
 from tests.oauth.services import ec_key, jwk_of, jwks_of, rsa_key
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from fhir.access import LETTERS, Rule
 from launch.rights import NO_RIGHTS, Rights
-from oauth.effective_access import client_rules, rules
 from oauth.scopes import WILDCARD, ResourceScope, Scope, in_order
+from oauth.tokens.effective_access import client_rules, rules
 
 TYPES = ("Patient", "Observation", "CodeSystem")
 SCOPES: st.SearchStrategy[list[Scope]] = st.lists(

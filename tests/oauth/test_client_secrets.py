@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from oauth.client_secrets import add_secret, digest, generate, slow_digest, verify
+from oauth.clients.secrets import add_secret, digest, generate, slow_digest, verify
 from oauth.models import Application, ClientSecret
 from tests.oauth.flow import basic, make_client
 from tests.oauth.services import post

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from oauth import client_status
+from oauth.clients import status as client_status
 from oauth.models import AccessToken, Application, AuthorizationRequest, Grant, RefreshToken
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.fhir.records import patient
 from tests.fhir.search.shelf import put
 from tests.oauth.flow import Flow, answer_of, basic, make_client, make_user

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from accounts.models import User
 from fhir.access import Rule
 from launch.rights import Rights
-from oauth.consent_answers import answer
-from oauth.consent_lines import Line
-from oauth.effective_access import rules
+from oauth.consent.answers import answer
+from oauth.consent.lines import Line
+from oauth.consent.narrowing import kinds
 from oauth.models import Application, AuthorizationRequest
-from oauth.narrowing import kinds
 from oauth.scope_words import describe
 from oauth.scopes import WILDCARD, ResourceScope, Scope, narrow, parse_scopes, to_text
+from oauth.tokens.effective_access import rules
 
 TEXTS = [
     "patient/*.rs",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
+from oauth.consent.narrowing import kinds, undoes
 from oauth.models import Consent, Grant
-from oauth.narrowing import kinds, undoes
 from oauth.scopes import parse_scope, parse_scopes
 from tests.fhir.records import observation, patient
 from tests.fhir.search.shelf import put

@@ -147,7 +147,7 @@ def test_a_sign_out_just_before_the_code_is_written_is_not_missed(
         Session.objects.all().delete()
         return finish(stored)
 
-    monkeypatch.setattr("oauth.codes.finish", finish_and_sign_out)
+    monkeypatch.setattr("oauth.tokens.codes.finish", finish_and_sign_out)
     code = answer_of(flow.decide(page, duration="session"))["code"]
     assert flow.exchange(code).status_code == 400
     assert not AccessToken.objects.exists()

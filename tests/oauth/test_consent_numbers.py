@@ -14,8 +14,8 @@ from fhir.access import Access, Rule
 from fhir.outcome import FhirError
 from fhir.search.query import parse
 from fhir.search.tally import tally
-from oauth import consent_numbers
-from oauth.consent_numbers import MOST, MOST_QUERIES, in_words, numbers
+from oauth.consent import numbers as consent_numbers
+from oauth.consent.numbers import MOST, MOST_QUERIES, in_words, numbers
 from oauth.scopes import Scope, parse_scope, parse_scopes
 from tests.fhir.records import encounter, observation, patient, reference
 from tests.fhir.search.shelf import put, remove

@@ -8,7 +8,7 @@ import pytest
 from oauth.client_exchange import definition_form
 from oauth.client_exchange.definition_form import _TRANSLATED, _WITHOUT_COUNTERPART
 from oauth.client_exchange.planning import Plan, plan
-from oauth.client_secrets import add_secret, verify
+from oauth.clients.secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
 from tests.oauth.services import ec_key, jwk_of, jwks_of
 from tests.oauth.test_client_exchange import faults, file_of, kinds, make, notes, take

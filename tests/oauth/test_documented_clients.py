@@ -9,7 +9,7 @@ import pytest
 from oauth.client_exchange.definition_form import _TRANSLATED, _WITHOUT_COUNTERPART
 from oauth.client_exchange.planning import plan
 from oauth.client_exchange.words import told
-from oauth.client_metadata import LIFETIME_LIMITS, LISTS, TEXTS
+from oauth.clients.metadata import LIFETIME_LIMITS, LISTS, TEXTS
 from oauth.management.commands.register_client import register
 from oauth.models import Application
 

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from oauth import issuing
 from oauth.models import AccessToken, Application, Consent, RefreshToken
-from oauth.revocation import revoke_all, withdraw
+from oauth.tokens import issuing
+from oauth.tokens.revocation import revoke_all, withdraw
 from tests.oauth.flow import make_client, make_user, run_authorization_code
 
 LIMIT = timedelta(seconds=30)

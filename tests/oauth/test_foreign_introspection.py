@@ -10,8 +10,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth import client_keys, foreign_access, foreign_introspection, issuer_metadata
-from oauth.issuer_metadata import addresses
+from oauth.clients import keys as client_keys
+from oauth.foreign import access as foreign_access
+from oauth.foreign import introspection as foreign_introspection
+from oauth.foreign import issuer_metadata
+from oauth.foreign.issuer_metadata import addresses
 from oauth.models import FetchedKeySet, TrustedIssuer
 from tests.oauth.foreign import Other, Server, other_server, p256, refusal_of, send
 from tests.oauth.issuing import issue, make_key, make_user

@@ -15,9 +15,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import Proxy, User
 from audit.recording import waiting
 from fhir.outcome import Unauthorized
-from oauth import foreign_access
 from oauth.authentication import access_for
-from oauth.foreign_tokens import ForeignToken, verify
+from oauth.foreign import access as foreign_access
+from oauth.foreign.tokens import ForeignToken, verify
 from oauth.models import Scope, TrustedIssuer
 from oauth.signed_jwt import SignedJwt
 from tests.oauth.foreign import (
@@ -288,7 +288,7 @@ def test_expiry_is_looked_at_in_each_request(
     token = other.token(patient="a")
     assert statuses(token, "Patient/a") == [200]
     later = time.time() + 301
-    monkeypatch.setattr("oauth.foreign_access.time.time", lambda: later)
+    monkeypatch.setattr("oauth.foreign.access.time.time", lambda: later)
     assert refusal_of(token)[2] == "The token has expired (exp)."
 
 
@@ -307,7 +307,7 @@ def test_a_finding_is_kept_for_a_minute_and_then_found_anew(
         assert statuses(token, "Patient/a") == [200]
     assert len(verified) == 1
     later = time.monotonic() + 60
-    monkeypatch.setattr("oauth.foreign_access.time.monotonic", lambda: later)
+    monkeypatch.setattr("oauth.foreign.access.time.monotonic", lambda: later)
     assert statuses(token, "Patient/a") == [200]
     assert len(verified) == 2
 

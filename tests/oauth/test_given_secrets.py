@@ -6,7 +6,7 @@ import pytest
 
 from oauth.client_exchange.importing import Unacceptable
 from oauth.client_exchange.planning import plan
-from oauth.client_secrets import add_secret, verify
+from oauth.clients.secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
 from tests.oauth.test_client_exchange import WEB, faults, file_of, kinds, make, notes, take
 from tests.oauth.test_client_metadata import GOOD

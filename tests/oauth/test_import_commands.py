@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from oauth.client_exchange.describing import describe, export
-from oauth.client_secrets import add_secret, verify
+from oauth.clients.secrets import add_secret, verify
 from oauth.models import Application, ClientSecret
 from tests.oauth.test_client_exchange import WEB, file_of, make
 from tests.oauth.test_client_metadata import GOOD, SERVICE

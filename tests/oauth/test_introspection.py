@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from launch.models import LaunchContext
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import AccessToken, Application, Consent, RefreshToken, Scope, SigningKey
 from oauth.signing_keys import withdraw
 from tests.oauth.issuing import Issued, Key, issue, issue_refresh, make_client, make_key, make_user

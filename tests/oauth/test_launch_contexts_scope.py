@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from pytest_django.fixtures import Settings
 
 from oauth import catalogue
-from oauth.client_metadata import faults
+from oauth.clients.metadata import faults
 from oauth.models import Scope
 from oauth.own_scopes import LAUNCH_CONTEXT_WORDS, launch_context_scope
 from tests.oauth.ehr import SCOPE

@@ -20,8 +20,8 @@ from audit.recording import record, remember, waiting
 from fhir.access import EVERYTHING
 from fhir.exchange import Request
 from fhir.interactions.update import update
-from oauth.ledger import Ledger
-from oauth.revocation import withdraw
+from oauth.ledger.ledger import Ledger
+from oauth.tokens.revocation import withdraw
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db

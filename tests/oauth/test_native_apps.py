@@ -6,7 +6,7 @@ import pytest
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from oauth.client_metadata import BadMetadata, fill
+from oauth.clients.metadata import BadMetadata, fill
 from oauth.models import Application, Consent
 from tests.oauth.flow import Flow, answer_of, ensure_keys, make_user
 

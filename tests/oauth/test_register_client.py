@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.models import AccessToken, Application, ClientSecret
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.oauth.issuing import issue, make_key, make_user
 from tests.oauth.test_client_metadata import GOOD, SERVICE
 

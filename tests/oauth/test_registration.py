@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from oauth import smart_configuration
 from oauth.catalogue import offered_to_new_clients
-from oauth.client_authentication import token_checksum
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.models import Application, ClientRegistration, ClientSecret, InitialAccessToken
+from oauth.tokens.checksum import token_checksum
 from tests.oauth.developers import Developer, initial_token, send
 from tests.oauth.flow import Flow, basic, ensure_keys, make_user, post_token
 from tests.oauth.references import plain

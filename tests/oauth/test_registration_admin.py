@@ -13,8 +13,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from oauth.admin import registrations
-from oauth.client_authentication import token_checksum
 from oauth.models import Application, ClientRegistration, InitialAccessToken
+from oauth.tokens.checksum import token_checksum
 from smartcdr.groups import APP_MANAGER
 from tests.oauth.console import act
 from tests.oauth.developers import Developer, initial_token, registered

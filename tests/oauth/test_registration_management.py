@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth.client_secrets import verify
+from oauth.clients.secrets import verify
 from oauth.models import AccessToken, Application, ClientRegistration, Grant, RefreshToken
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
 from tests.oauth.developers import OURS, Developer, registered
 from tests.oauth.flow import ensure_keys, make_client, make_user, run_authorization_code
 from tests.oauth.references import plain

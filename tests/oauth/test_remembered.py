@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from oauth import remembered
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import AccessToken, Application, ClientAssertionJti, ClientSecret, Scope
 from oauth.signing_keys import activate, new_key
 from tests.oauth.flow import Result, basic, make_client, make_user, post_token, run_authorization_code
@@ -74,7 +74,7 @@ def test_a_secret_ends_by_the_clock_without_any_change(
     ClientSecret.objects.update(ends=timezone.now() + timedelta(hours=1))
     assert ask(result, client).status_code == 200
     later = timezone.now() + timedelta(hours=1)
-    monkeypatch.setattr("oauth.client_authentication.timezone.now", lambda: later)
+    monkeypatch.setattr("oauth.clients.authentication.timezone.now", lambda: later)
     assert ask(result, client).status_code == 401
 
 

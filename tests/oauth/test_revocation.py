@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import Proxy
 from oauth.models import AccessToken, Application, Consent, RefreshToken
-from oauth.online_sessions import session_digest
-from oauth.revocation import revoke_all, withdraw
-from oauth.token_liveness import alive
+from oauth.tokens.liveness import alive
+from oauth.tokens.online_sessions import session_digest
+from oauth.tokens.revocation import revoke_all, withdraw
 from tests.oauth.issuing import Issued, Key, issue, issue_refresh, make_client, make_key, make_user
 from tests.oauth.test_introspection import basic, confidential
 

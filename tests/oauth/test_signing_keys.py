@@ -21,7 +21,7 @@ from oauth.signing_keys import (
     signer,
     withdraw,
 )
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.verification import NotOurToken, verify
 from tests.fhir.serving import at_once
 from tests.oauth.flow import make_client, make_user, run_authorization_code
 

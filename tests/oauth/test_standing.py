@@ -13,12 +13,12 @@ from accounts.models import Proxy, User
 from fhir.outcome import Unauthorized
 from launch.context import make_launch
 from launch.models import LaunchContext
-from oauth import standing
 from oauth.authentication import access_for
-from oauth.client_secrets import add_secret
-from oauth.lasting_ends import CAUSES
+from oauth.clients.secrets import add_secret
 from oauth.models import AccessToken, ClientSecret, Consent, RefreshToken, Scope, SigningKey
-from oauth.token_liveness import alive
+from oauth.tokens import standing
+from oauth.tokens.lasting_ends import CAUSES
+from oauth.tokens.liveness import alive
 from tests.oauth.issuing import Issued, issue, make_key, make_user
 
 pytestmark = pytest.mark.django_db

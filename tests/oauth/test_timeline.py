@@ -14,9 +14,9 @@ from accounts.models import Proxy
 from audit.models import Event
 from launch.context import make_launch
 from launch.models import LaunchContext
-from oauth import codes
 from oauth.authorization_steps import AskConsent, next_step
 from oauth.models import AuthorizationRequest, Consent, Grant
+from oauth.tokens import codes
 from tests.oauth.console import act
 from tests.oauth.ehr import make_ehr, post
 from tests.oauth.flow import REDIRECT_URI, Flow, answer_of, make_client, make_user, run_authorization_code

@@ -5,7 +5,7 @@ import base64
 import pytest
 from django.utils import timezone
 
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import AccessToken, Application, ClientSecret
 from tests.oauth.flow import Flow, basic, make_client, make_user, post_token, run_authorization_code
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jwt.utils import base64url_encode
 
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.verification import NotOurToken, verify
 from tests.oauth.issuing import issue, make_key, make_user
 
 pytestmark = pytest.mark.django_db

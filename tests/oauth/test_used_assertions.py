@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from oauth import used_assertions
-from oauth.client_assertion import read_assertion
+from oauth.clients import used_assertions
+from oauth.clients.assertion import read_assertion
+from oauth.clients.used_assertions import CLEAN_EVERY_SECONDS, clean, use_up
 from oauth.models import Application, ClientAssertionJti
-from oauth.used_assertions import CLEAN_EVERY_SECONDS, clean, use_up
 from tests.oauth.parallel import at_once
 from tests.oauth.services import Service, make_service
 

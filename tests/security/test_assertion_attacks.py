@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from oauth.client_assertion import BadAssertion, read_assertion
+from oauth.clients.assertion import BadAssertion, read_assertion
 from oauth.jwk_sets import read_key_set
 from oauth.models import AccessToken, ClientAssertionJti
 from tests.oauth.services import TOKEN_URL, Service, ec_key, encode, jwk_of, jwks_of, make_service, rsa_key

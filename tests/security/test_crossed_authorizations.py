@@ -11,7 +11,7 @@ from accounts.models import Proxy, User
 from launch.context import make_launch
 from launch.models import LaunchContext
 from launch.patients import patient_summary
-from oauth.client_metadata import faults
+from oauth.clients.metadata import faults
 from oauth.models import Consent, Grant
 from tests.fhir.callers import everyone
 from tests.oauth.flow import Flow, answer_of, make_client, make_user, run_authorization_code

@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from launch.context import make_launch
-from oauth.client_secrets import generate, slow_digest
+from oauth.clients.secret_guesses import GUESSES
+from oauth.clients.secrets import generate, slow_digest
 from oauth.models import Application, AuthorizationRequest
-from oauth.secret_guesses import GUESSES
 from tests.oauth.flow import Flow, basic, make_client, make_user, post_token
 from tests.oauth.services import post
 

@@ -18,7 +18,7 @@ from jwt.utils import base64url_decode, base64url_encode
 
 from launch.context import make_launch
 from oauth.models import AccessToken, Application
-from oauth.token_verification import NotOurToken, verify
+from oauth.tokens.verification import NotOurToken, verify
 from tests.oauth.flow import Flow, answer_of, basic, make_client, make_user, post_token
 from tests.oauth.issuing import Issued, Key, issue, make_key
 from tests.oauth.services import Service, make_service, post

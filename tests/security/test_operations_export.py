@@ -13,8 +13,8 @@ from fhir.access import Access, Guard, Rule
 from fhir.export import asking, running
 from fhir.export.models import ExportJob
 from fhir.outcome import Unauthorized
-from oauth import standing
 from oauth.models import Standing
+from oauth.tokens import standing
 from tests.fhir.callers import Caller
 from tests.fhir.exporting import ASYNC, EVERYBODY, Exporter, of_patients, path_of, work
 from tests.fhir.racing import together

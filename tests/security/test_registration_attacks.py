@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import Settings
 
-from oauth.client_authentication import token_checksum
-from oauth.client_secrets import verify
+from oauth.clients.registering import SAID_BY_APPS
+from oauth.clients.secrets import verify
 from oauth.management.commands import register_client
 from oauth.models import Application, ClientRegistration, FetchedKeySet, InitialAccessToken
-from oauth.registering import SAID_BY_APPS
+from oauth.tokens.checksum import token_checksum
 from oauth.views.register import MAX_BYTES
 from tests.oauth.developers import METADATA, Developer, bearer, initial_token, registered, send
 from tests.oauth.flow import Flow, make_client, make_user

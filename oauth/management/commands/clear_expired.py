@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from oauth.clearing import CLEARED, clear, clear_others
+from oauth.tokens.clearing import CLEARED, clear, clear_others
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import Application, ClientSecret
 from oauth.operators import tell
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts import second_factor
 from accounts.federation import identity_provider
-from oauth import trusted_issuers
+from oauth.foreign import issuers as trusted_issuers
 from oauth.operators import tell
 from oauth.signing_keys import encrypt_anew, ensure_signing_keys
 

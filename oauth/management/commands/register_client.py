@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from oauth import client_status
-from oauth.client_metadata import BadMetadata, fill, link
-from oauth.client_secrets import add_secret
+from oauth.clients import status as client_status
+from oauth.clients.metadata import BadMetadata, fill, link
+from oauth.clients.secrets import add_secret
 from oauth.models import Application
 from oauth.operators import tell
 

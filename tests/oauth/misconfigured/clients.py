@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from oauth.client_secrets import add_secret
+from oauth.clients.secrets import add_secret
 from oauth.models import ClientSecret
 from tests.oauth.flow import basic, make_client, post_token
 from tests.oauth.misconfigured.codes import TO_A_CODE, begun

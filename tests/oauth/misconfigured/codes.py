@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from oauth import client_status
+from oauth.clients import status as client_status
 from oauth.models import Application, Consent, Grant
-from oauth.revocation import withdraw
+from oauth.tokens.revocation import withdraw
 from tests.oauth.flow import Flow, challenge_of, make_client, make_user
 from tests.oauth.misconfigured.table import Seen, ends_at
 from tests.oauth.services import post

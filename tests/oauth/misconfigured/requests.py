@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from launch.context import make_launch
 from launch.models import LaunchContext
-from oauth import client_status
+from oauth.clients import status as client_status
 from oauth.models import Application
 from tests.oauth.flow import REDIRECT_URI, Flow, make_client, make_user
 from tests.oauth.misconfigured.table import Seen, ends_at

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from oauth import client_status
+from oauth.clients import status as client_status
 from oauth.models import Application, FetchedKeySet
 from tests.oauth.flow import make_client
 from tests.oauth.jwks_host import jwks_host

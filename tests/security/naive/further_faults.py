@@ -15,7 +15,7 @@ from fhir.search import across, engine, include, meaning
 from fhir.search.query import Query
 from fhir.search.types.reference import own_address
 from fhir.store import histories as stored_histories
-from oauth import effective_access
+from oauth.tokens import effective_access
 from tests.security.naive.faults import Fault, Set, as_everybody, widened
 
 

@@ -19,8 +19,9 @@ from fhir.access import Access, Guard, Rule
 from fhir.exchange import instant
 from fhir.outcome import Unauthorized
 from launch.rights import rights_of
-from oauth import catalogue, effective_access
+from oauth import catalogue
 from oauth.scopes import Scope, parse_scopes
+from oauth.tokens import effective_access
 from tests.fhir.callers import Caller
 from tests.fhir.exporting import ASYNC, path_of, with_ticket, work
 from tests.fhir.search.shelf import put, remove

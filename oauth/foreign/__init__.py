@@ -1,0 +1,1 @@
+"""Other authorization servers, whose tokens staff let in."""
