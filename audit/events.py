@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from hashlib import sha256
@@ -69,11 +70,19 @@ def outcome_of(status: int) -> str:
 def row(number: int, event: Event) -> Row:
     """The columns of an event under this id."""
     kind, outcome, status, *texts, detail, time = event
-    texts.append(orjson.dumps(detail, default=str).decode() if detail else "")
+    texts.append(_as_json(detail) if detail else "")
     whole = "".join(texts)
     if "\0" in whole or len(whole) > LONGEST or not whole.isascii():
         texts = [_storable(text) for text in texts]
     return (number, time or now(), kind, outcome, status, *texts)
+
+
+def _as_json(detail: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(detail, default=str).decode()
+    except orjson.JSONEncodeError:
+        # Half of a surrogate pair, or a number of more than 64 bits: better an odd event than none.
+        return json.dumps(detail, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def _storable(text: str) -> str:

@@ -49,13 +49,15 @@ class Waiting:
         self._writing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_called_at_the_end = False
 
     def add(self, make: Make, what: Any) -> None:
         """Have the events that `make` makes of this written soon."""
         self._events.append((make, what))
         if self._thread is None and settings.AUDIT_IN_BACKGROUND:
             self._start()
-        if len(self._events) > MOST:
+        # Who is still answered while the process ends comes too late for the last writing.
+        if len(self._events) > MOST or self._ended.is_set():
             self.write()
 
     def write(self) -> None:
@@ -89,16 +91,35 @@ class Waiting:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._go_on, name="audit", daemon=True)
-                self._thread.start()
-                # One of them is called, according to how the process was started.
-                atexit.register(self.end)
-                Finalize(None, self.end, exitpriority=10)
+                thread = threading.Thread(target=self._go_on, name="audit", daemon=True)
+                thread.start()
+                self._thread = thread
+                self._be_called_at_the_end()
+
+    def _be_called_at_the_end(self) -> None:
+        if not self._is_called_at_the_end:
+            self._is_called_at_the_end = True
+            # One of them is called, according to how the process was started.
+            atexit.register(self.end)
+            Finalize(None, self.end, exitpriority=10)
 
     def _go_on(self) -> None:
-        while not self._ended.wait(SECONDS):
-            self._try()
-        connection.close()
+        try:
+            while not self._ended.wait(SECONDS):
+                self._try()
+        finally:
+            if not self._ended.is_set():
+                self._replace()
+            connection.close()
+
+    def _replace(self) -> None:
+        """Have another thread write what waits: this one fails by what nobody has foreseen, and Python itself
+        will report.
+        """
+        logger.critical("The thread that writes audit events has failed; another takes its place.")
+        with self._lock:
+            self._thread = None
+        self._start()
 
     def _try(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """Events are written in chains that hold together whatever becomes of the transactions around them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from pytest_django import Settings
 
-from audit import chain
+from audit import chain, recording
 from audit.events import COLUMNS, hashed
 from audit.events import Event as Told
 from audit.models import Chain, Event
-from audit.recording import record, remember, remember_by, waiting
+from audit.recording import Waiting, record, remember, remember_by, waiting
 from tests.fhir.serving import ROOT, database_url
 
 pytestmark = pytest.mark.django_db
@@ -79,10 +81,53 @@ def test_what_comes_while_the_rest_is_written_is_for_the_next_time() -> None:
     assert holds(the_chain())
 
 
+def test_what_comes_while_the_process_ends_is_written_at_once() -> None:
+    """Nobody would write it later."""
+    ending = Waiting()
+    end(ending)
+    ending.add(lambda whats: [Told("read", "allowed", 200, what=what) for what in whats], "late")
+    assert [event.what for event in Event.objects.all()] == ["late"]
+    assert holds(the_chain())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_fails_at_an_event_leaves_it_to_the_next_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or nothing would be written any more, and nobody would be told."""
+    settings.AUDIT_IN_BACKGROUND = True
+    monkeypatch.setattr(recording, "SECONDS", 0.001)
+    tries: list[int] = []
+    is_written = threading.Event()
+
+    def make(whats: Sequence[str]) -> list[Told]:
+        tries.append(len(whats))
+        if len(tries) == 1:
+            raise MemoryError
+        is_written.set()
+        return []
+
+    reads = Waiting()
+    reads.add(make, "read")
+    assert is_written.wait(60)
+    end(reads)
+    assert tries == [1, 1]
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+
+
+def end(reads: Waiting) -> None:
+    """As at the end of a process; in a thread of its own, whose connection is closed with it."""
+    thread = threading.Thread(target=reads.end)
+    thread.start()
+    thread.join()
+
+
 def test_what_no_database_can_keep_is_replaced() -> None:
-    record(Told("read", "refused", 400, what="a\0b\ud800c", client="x" * 300_000))
+    odd = {"cause": "a\0b\ud800c", "number": 1 << 70}
+    record(Told("read", "refused", 400, what="a\0b\ud800c", client="x" * 300_000, detail=odd))
     event = Event.objects.get()
     assert event.what == "a�b?c"
+    assert json.loads(event.detail) == {"cause": "a\0b?c", "number": 1 << 70}
     assert len(event.client) == 250_001
     assert holds(the_chain())
 
