@@ -7,6 +7,7 @@ import jwt
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
+from pytest_django import Settings
 
 from audit.models import Event
 from oauth.models import Scope
@@ -85,6 +86,24 @@ def test_a_refusal_is_a_step_of_the_attempt_that_the_token_came_of() -> None:
     assert causes[0].startswith("The scope openid was granted; the catalogue")
     assert causes[1].startswith("The access token was revoked on ")
     assert causes[2] == "The access token has no scope openid."
+
+
+@pytest.mark.requirement("every refusal is on record: who, app, rule, exact cause, reference code")
+def test_a_living_token_that_came_in_the_wrong_way_is_told_as_that() -> None:
+    user, app = make_user(), make_client()
+    assert fetch(f"Token {issue(make_key(), user, app, scope='openid').token}").status_code == 401
+    event = Event.objects.get(kind="userinfo")
+    assert (event.person, event.client) == (str(user.uid), app.client_id)
+    assert json.loads(event.detail)["cause"].startswith("Send the access token as ")
+
+
+@pytest.mark.requirement("every refusal is on record: who, app, rule, exact cause, reference code")
+def test_a_token_for_another_address_of_this_server_is_told_as_that(settings: Settings) -> None:
+    issued = issue(make_key(), make_user(), scope="openid")
+    settings.FHIR_BASE = "https://elsewhere.example.org/fhir"
+    assert fetch(issued.header).status_code == 401
+    cause = json.loads(Event.objects.get(kind="userinfo").detail)["cause"]
+    assert cause == "The access token was not issued by this server for its FHIR API."
 
 
 @pytest.mark.parametrize("header", [None, "Basic abc", "Bearer abcdefghijkl", "Bearer a\x00b"])
