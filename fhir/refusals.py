@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from fhir.access import LETTERS, Access, Rule
 from fhir.elements import is_resource_type
+from fhir.enforcement import permits
 from fhir.exchange import Request
 from fhir.incoming import is_id
 from fhir.outcome import FhirError, Unauthorized
@@ -42,8 +43,8 @@ def why(request: Request, error: FhirError, owners: Collection[str]) -> dict[str
     if error.status == HTTPStatus.UNAUTHORIZED:
         return _of_token(error)
     if error.status == HTTPStatus.FORBIDDEN:
-        return _of_scope(request)
-    if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and is_addressed(request):
+        return _beyond(request) if _has_its_letter(request) else _of_scope(request)
+    if error.status == HTTPStatus.NOT_FOUND and is_addressed(request):
         return _of_reach(request, owners)
     return {"rule": error.code}
 
@@ -65,6 +66,22 @@ def _of_scope(request: Request) -> dict[str, str]:
     of_type = request.type if is_resource_type(request.type) else "what is asked for"
     expected = f"a scope with '{letter}' on {of_type}" if letter else f"scopes for {request.kind}"
     return {"rule": "check_scope", "expected": expected, "received": reach(request.access)}
+
+
+def _has_its_letter(request: Request) -> bool:
+    """Whether the scopes allow such an interaction on the type: then it was refused for what it was about."""
+    letter = _LETTERS.get(request.kind)
+    return (
+        letter is not None
+        and is_resource_type(request.type)
+        and permits(request.access, request.type, letter)
+    )
+
+
+def _beyond(request: Request) -> dict[str, str]:
+    within = f"something within reach of {reach(request.access)}"
+    received = f"{request.kind} of {request.type} that goes beyond it"
+    return {"rule": "check_reach", "expected": within, "received": received}
 
 
 def _of_reach(request: Request, owners: Collection[str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from audit.models import Event
@@ -9,7 +11,7 @@ from fhir import refusals
 from fhir.access import Access, Rule
 from fhir.outcome import Unauthorized
 from tests.fhir.callers import Caller
-from tests.fhir.ledger import ALL, app, detail, fill
+from tests.fhir.ledger import ALL, app, detail, fill, observation
 
 RULE = pytest.mark.requirement("every refused attempt: step, rule, exact cause, reference code")
 READS = Rule(frozenset({"Condition", "Observation"}), frozenset("rs"), frozenset({"p1"}))
@@ -75,6 +77,35 @@ def test_a_record_of_the_patient_that_no_criteria_find_is_told_as_that(data: Cal
         "expected": "something within reach of Observation.cruds?status=amended of Patient/p1",
         "received": "Observation/o1, which is Patient/p1's",
     }
+
+
+@RULE
+@pytest.mark.parametrize(
+    ("method", "path", "body", "kind"),
+    [
+        ("POST", "Observation", observation("o3", "p2"), "create"),
+        ("PUT", "Observation/o1", observation("o1", "p2"), "update"),
+        ("GET", "Observation?subject:Patient.name=x", None, "search-type"),
+    ],
+)
+def test_what_goes_beyond_a_scope_that_is_there_is_not_told_as_a_missing_one(
+    data: Caller, method: str, path: str, body: dict[str, Any] | None, kind: str
+) -> None:
+    own = Rule(frozenset({"Observation"}), ALL, frozenset({"p1"}))
+    assert app("x", own, context="p1").send(method, path, body).status_code == 403
+    assert last() == {
+        "rule": "check_reach",
+        "expected": "something within reach of Observation.cruds of Patient/p1",
+        "received": f"{kind} of Observation that goes beyond it",
+    }
+
+
+@RULE
+def test_what_was_deleted_within_reach_is_told_as_deleted(data: Caller) -> None:
+    own = app("x", context="p1")
+    assert own.send("DELETE", "Observation/o1").status_code == 204
+    assert own.get("Observation/o1").status_code == 410
+    assert last() == {"rule": "deleted"}
 
 
 @RULE
