@@ -143,8 +143,8 @@ def _holder(
 
 
 def _known_person(said: ForeignToken) -> User | None:
-    """The one active account here that is the person. Raises BadForeignToken if staff have reset its
-    credentials since the token was issued, or it was switched off meanwhile or was another person's.
+    """The one active account here that is the person. Raises BadForeignToken if since the token was issued
+    staff have reset its credentials, or it was made, switched off, or given to another person.
     """
     found = list(User.objects.filter(fhir_user=said.person, is_active=True)[:2]) if said.person else []
     if len(found) != 1:
@@ -155,6 +155,9 @@ def _known_person(said: ForeignToken) -> User | None:
     changed = found[0].standing_changed_at
     if changed is not None and said.issued <= changed.timestamp():
         raise BadForeignToken("The token was issued (iat) before the person's account last changed here.")
+    # It may have read by an account that was deleted since. Many an iat has whole seconds.
+    if said.issued < int(found[0].date_joined.timestamp()):
+        raise BadForeignToken("The token was issued (iat) before the person had this account here.")
     return found[0]
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -272,6 +273,20 @@ def test_what_ends_a_person_here_ends_the_tokens_that_name_them_for_good(
     assert "before the person's account last changed" in refusal_of(token)[2]
     later = other.token(scope="user/*.rs", fhirUser="Practitioner/p", iat=int(time.time()) + 5)
     assert statuses(later, "Patient/a") == [200]
+
+
+@pytest.mark.requirement("contract: a token that has ended is not alive again")
+def test_a_new_account_of_a_person_whose_account_was_deleted_revives_no_token(
+    clinic: None, other: Other
+) -> None:
+    user = make_user("Practitioner/p", date_joined=timezone.now() - timedelta(minutes=2))
+    token = other.token(scope="user/*.rs", fhirUser="Practitioner/p", iat=int(time.time()) - 60)
+    assert statuses(token, "Patient/a") == [200]
+    user.delete()
+    assert statuses(token, "Patient/a") == [403]
+    make_user("Practitioner/p")
+    assert "before the person had this account" in refusal_of(token)[2]
+    assert statuses(other.token(scope="user/*.rs", fhirUser="Practitioner/p"), "Patient/a") == [200]
 
 
 def test_a_credential_reset_ends_the_tokens_that_name_the_person(clinic: None, other: Other) -> None:
