@@ -16,6 +16,7 @@ from accounts.federation.refused import Refused
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 CLOCK_SKEW = 60
 """Seconds by which two servers' clocks may differ."""
+_LATEST = 1e11
 Json = dict[str, Any]
 
 
@@ -39,6 +40,9 @@ def verified(text: Any, keys: Sequence[Json], provider: IdentityProvider, nonce:
         )
     except (jwt.PyJWTError, ValueError, TypeError) as error:  # the last two: keys that are none
         raise Refused("id_token", "a valid id_token", f"{type(error).__name__}: {error}") from error
+    for name in ("exp", "iat", "nbf"):
+        if not _is_moment(claims.get(name, 0)):
+            raise Refused("id_token", f"{name} in seconds since 1970", type(claims[name]).__name__)
     if claims.get("nonce") != nonce:
         raise Refused("nonce", "the nonce that was sent", "another one, or none")
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and "azp" not in claims:
@@ -46,6 +50,13 @@ def verified(text: Any, keys: Sequence[Json], provider: IdentityProvider, nonce:
     if claims.get("azp", provider.client_id) != provider.client_id:
         raise Refused("id_token", f"azp {provider.client_id}", str(claims["azp"]))
     return claims
+
+
+def _is_moment(told: Any) -> bool:
+    """Whether a claim is a time: PyJWT takes texts for it too, and Python's reader of JSON knows NaN, which
+    is neither too early nor too late. https://www.rfc-editor.org/rfc/rfc7519#section-2 (NumericDate)
+    """
+    return isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= _LATEST
 
 
 def _key(header: Mapping[str, Any], keys: Sequence[Json]) -> jwt.PyJWK:
@@ -76,8 +87,8 @@ def proven_at(claims: Mapping[str, Any], asked_again_at: float | None) -> float:
     https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
     """
     now, told = time.time(), claims.get("auth_time")
-    if isinstance(told, bool) or not isinstance(told, int | float):
-        raise Refused("auth_time", "auth_time, as max_age was sent", "none")
+    if told is None or not _is_moment(told):
+        raise Refused("auth_time", "auth_time in seconds, as max_age was sent", type(told).__name__)
     if told > now + CLOCK_SKEW:
         raise Refused("auth_time", "a moment in the past", f"{told - now:.0f} seconds ahead")
     if asked_again_at is None and told < now - settings.SESSION_COOKIE_AGE - CLOCK_SKEW:

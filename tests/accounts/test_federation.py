@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import math
 import time
 from typing import Any
 
@@ -77,6 +78,12 @@ def test_the_secret_goes_in_the_form_where_the_provider_wants_it_so(
         ({"auth_time": True}, "auth_time"),
         ({"auth_time": 1}, "auth_time"),
         ({"auth_time": 10**12}, "auth_time"),
+        ({"auth_time": math.nan}, "auth_time"),
+        ({"auth_time": -(10**400)}, "auth_time"),
+        ({"exp": "9999999999"}, "id_token"),
+        ({"iat": True}, "id_token"),
+        ({"azp": "\ud800"}, "id_token"),
+        ({"fhirUser": "Practitioner/\ud800"}, "fhir_user"),
         ({"sub": "99"}, "account"),
         ({"sub": "9" * 192}, "identity"),
         ({"sub": "1\x007"}, "identity"),
