@@ -20,9 +20,11 @@ from oauth.foreign.tokens import (
     BadForeignToken,
     CannotTell,
     ForeignToken,
+    check_audience,
     patient_of,
     person_of,
     scopes_of,
+    seconds,
 )
 from oauth.guarded_fetch import FetchError, post
 from oauth.models import TrustedIssuer
@@ -84,7 +86,10 @@ def failure_words(error: Exception) -> str:
 
 
 def _within(answer: Mapping[str, Any], said: ForeignToken, issuer: TrustedIssuer) -> ForeignToken:
-    """What token and answer both give: less scope, an earlier end; never another person or patient."""
+    """What token and answer both give: less scope, an earlier end; never another person, patient or audience.
+
+    https://www.rfc-editor.org/rfc/rfc7662#section-2.2
+    """
     if answer.get("iss", issuer.issuer) != issuer.issuer or answer.get("sub", said.subject) != said.subject:
         raise BadForeignToken(_OTHER)
     if answer.get(issuer.client_claim, said.client) != said.client:
@@ -93,11 +98,15 @@ def _within(answer: Mapping[str, Any], said: ForeignToken, issuer: TrustedIssuer
         raise BadForeignToken(_OTHER)
     if answer.get(issuer.patient_claim) is not None and patient_of(answer, issuer) != said.patient:
         raise BadForeignToken(_OTHER)
+    if answer.get("aud") is not None:
+        check_audience(answer, issuer)
+    if answer.get("cnf") is not None:
+        raise BadForeignToken("The token is bound to a key (cnf), as its issuer says.")
     if issuer.scope_claim in answer:
         said = replace(said, scopes=narrow(said.scopes, scopes_of(answer, issuer)))
-    end = answer.get("exp")
-    if isinstance(end, int) and not isinstance(end, bool):
-        if end <= time.time():
-            raise BadForeignToken("The token has expired (exp), as its issuer says.")
-        said = replace(said, ends=min(said.ends, float(end)))
-    return said
+    if answer.get("exp") is None:
+        return said
+    end = seconds(answer, "exp")
+    if end <= time.time():
+        raise BadForeignToken("The token has expired (exp), as its issuer says.")
+    return replace(said, ends=min(said.ends, end))

@@ -100,7 +100,7 @@ def _judged(claims: Mapping[str, Any], issuer: TrustedIssuer) -> ForeignToken:
     """What claims say that the issuer has signed, if they meet every rule. Raises BadForeignToken."""
     if claims.get("iss") != issuer.issuer:
         raise BadForeignToken("The token's issuer (iss) is another one.")
-    _check_audience(claims, issuer)
+    check_audience(claims, issuer)
     _check_kind(claims, issuer)
     issued, ends = _check_times(claims, issuer)
     return ForeignToken(
@@ -139,8 +139,11 @@ def _key(header: Mapping[str, Any], issuer: TrustedIssuer) -> tuple[ClientKey, s
         raise BadForeignToken("The issuer's key with this kid does not verify by the token's alg.") from error
 
 
-def _check_audience(claims: Mapping[str, Any], issuer: TrustedIssuer) -> None:
-    """https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3"""
+def check_audience(claims: Mapping[str, Any], issuer: TrustedIssuer) -> None:
+    """Raises BadForeignToken unless aud names this server, as one text or in a list.
+
+    https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3
+    """
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     if issuer.expected_audience not in [each for each in named if isinstance(each, str)]:
@@ -168,8 +171,8 @@ def _check_kind(claims: Mapping[str, Any], issuer: TrustedIssuer) -> None:
 def _check_times(claims: Mapping[str, Any], issuer: TrustedIssuer) -> tuple[float, float]:
     """When the token was issued and when it ends. Its clock may be a little ahead of ours, never behind."""
     now = time.time()
-    ends, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
-    begins = _seconds(claims, "nbf") if "nbf" in claims else issued
+    ends, issued = seconds(claims, "exp"), seconds(claims, "iat")
+    begins = seconds(claims, "nbf") if "nbf" in claims else issued
     if ends <= now:
         raise BadForeignToken("The token has expired (exp).")
     if issued > now + SKEW_SECONDS:
@@ -181,7 +184,8 @@ def _check_times(claims: Mapping[str, Any], issuer: TrustedIssuer) -> tuple[floa
     return issued, ends
 
 
-def _seconds(claims: Mapping[str, Any], name: str) -> float:
+def seconds(claims: Mapping[str, Any], name: str) -> float:
+    """A time among the claims, in seconds since 1970. Raises BadForeignToken if it is none."""
     number = claims.get(name)
     if not isinstance(number, int | float | Decimal) or isinstance(number, bool):
         raise BadForeignToken(f"The token's {name} must be a number of seconds since 1970.")

@@ -213,6 +213,24 @@ def test_an_answer_may_say_less_than_the_token_and_never_more(server: Server, as
     assert "as its issuer says" in refusal_of(asked.token(patient="a", jti="2"))[2]
 
 
+@pytest.mark.requirement(RFC_7662)
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"exp": 1_000_000_000.5}, "as its issuer says"),
+        ({"exp": "9999999999"}, "exp must be a number"),
+        ({"aud": ["https://elsewhere.example.org/fhir"]}, "its aud does not name this server"),
+        ({"cnf": {"jkt": "x"}}, "bound to a key (cnf)"),
+    ],
+)
+def test_an_active_token_that_is_over_for_others_or_bound_by_the_answer_is_refused(
+    server: Server, asked: Other, said: dict[str, Any], words: str
+) -> None:
+    server.answer = {"active": True, **said}
+    code, _, refusal = refusal_of(asked.token(patient="a"))
+    assert (code, words in refusal) == (401, True)
+
+
 FAILURES: dict[str, dict[str, Any]] = {
     "an error": {"answer": {"active": True}, "status": 500},
     "a redirect": {"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}},
