@@ -50,6 +50,18 @@ def missing_for_staff(request: HttpRequest) -> str:
         return ""
     if not has_second_factor(user):
         return reverse("mfa_index")
+    return not_shown(request, user)
+
+
+def not_shown(request: HttpRequest, user: User) -> str:
+    """The address of the page where this session shows the person's second factor; the empty string if it has
+    shown it, or if the person has none.
+
+    A session that is older than the factor has given a password alone. Whoever holds such a one shall not
+    take the factor away, or add one of their own.
+    """
+    if not has_second_factor(user):
+        return ""
     if any(record.get("method") == "mfa" for record in get_authentication_records(request, user)):
         return ""
     ways = get_adapter().get_reauthentication_methods(user)

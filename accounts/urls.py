@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
@@ -20,7 +21,9 @@ from django.views.decorators.cache import never_cache
 
 from accounts import events, sessions, views
 from accounts.federation import views as federation
+from accounts.models import User
 from accounts.recent_proof import has_proven_recently
+from accounts.second_factor import not_shown
 
 
 def page(route: str, view: Any, name: str) -> URLPattern:
@@ -40,14 +43,18 @@ def page(route: str, view: Any, name: str) -> URLPattern:
 
 
 def weighty(route: str, view: Any, name: str) -> URLPattern:
-    """A page for those who have proven lately who they are. django-allauth asks for that too, though not of
-    people who have no password here. What it changes stands or falls with what the audit trail is told.
+    """A page for those who have proven lately who they are, and whose session has shown their second factor,
+    if they have one. django-allauth asks for a proof too, though not of people who have no password here.
+    What it changes stands or falls with what the audit trail is told.
     """
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not has_proven_recently(request):
             raise ReauthenticationRequired
+        if isinstance(request.user, User) and (missing := not_shown(request, request.user)):
+            suspended: HttpResponseBase = suspend_request(request, missing)
+            return suspended
         with transaction.atomic():
             response: HttpResponseBase = view(request, *args, **kwargs)
         return response

@@ -202,6 +202,7 @@ def test_a_password_that_staff_set_names_both(client: Client, amy: User, chief: 
     assert detail(event) == {"change": "set by staff", "account": str(amy.uid)}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_factors_added_and_removed_are_told(client: Client, amy: User, clock: Clock) -> None:
     first_step(client, amy)
     page = client.get(f"{SECURITY}app/add/")

@@ -38,15 +38,28 @@ WEIGHTY = [
 ]
 
 
+def signed_in_with_app(client: Client, user: User, clock: Clock) -> None:
+    """A session that has shown the code of an app as well."""
+    secret = with_app(user)
+    first_step(client, user)
+    client.post(STEP, {"code": clock.code(secret)})
+
+
 def signed_in_long_ago(client: Client, user: User, seconds: int = 3600) -> None:
     """A session whose last proof was so many seconds ago."""
     first_step(client, user)
+    made_old(client, seconds)
+
+
+def made_old(client: Client, seconds: int = 3600) -> None:
+    """Move the session's proofs so many seconds back."""
     session = client.session
     for record in session["account_authentication_methods"]:
         record["at"] -= seconds
     session.save()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_app_is_set_up_with_its_first_code_and_codes_for_the_day_it_is_lost(
     client: Client, amy: User, clock: Clock
 ) -> None:
@@ -66,6 +79,7 @@ def test_an_app_is_set_up_with_its_first_code_and_codes_for_the_day_it_is_lost(
     assert client.get(f"{SECURITY}codes/download/")["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_secret_of_an_app_that_is_set_up_is_shown_no_more(
     client: Client, amy: User, clock: Clock
 ) -> None:
@@ -78,17 +92,15 @@ def test_the_secret_of_an_app_that_is_set_up_is_shown_no_more(
 
 
 def test_removing_the_last_factor_removes_the_recovery_codes(client: Client, amy: User, clock: Clock) -> None:
-    with_app(amy)
-    client.force_login(amy)
+    signed_in_with_app(client, amy, clock)
     assert client.get(REMOVE).status_code == 200
     assert client.post(REMOVE)["Location"] == SECURITY
     assert not Authenticator.objects.exists()
 
 
 def test_new_recovery_codes_make_the_old_ones_worthless(client: Client, amy: User, clock: Clock) -> None:
-    with_app(amy)
+    signed_in_with_app(client, amy, clock)
     old = set(recovery_codes(amy))
-    client.force_login(amy)
     client.post(f"{SECURITY}codes/new/")
     assert not old & set(recovery_codes(amy))
 
@@ -108,14 +120,29 @@ def test_factors_are_shown_and_changed_only_by_somebody_who_has_just_proven_who_
 def test_removing_asks_for_a_proof_and_goes_on_once_it_is_given(
     client: Client, amy: User, clock: Clock
 ) -> None:
-    signed_in_long_ago(client, amy)
-    with_app(amy)
+    signed_in_with_app(client, amy, clock)
+    made_old(client)
     assert client.post(REMOVE)["Location"].startswith(CONFIRM)
     wrong = client.post(CONFIRM, {"password": "not the password", "next": REMOVE})
     assert wrong.status_code == 200
     assert Authenticator.objects.exists()
     client.post(CONFIRM, {"password": PASSWORD, "next": REMOVE})
     assert not Authenticator.objects.exists()
+
+
+@pytest.mark.requirement("NIST SP 800-63B 6.1.2.1 (who binds another factor has shown those there are)")
+@pytest.mark.parametrize("path", [*WEIGHTY[1:], REMOVE])
+def test_a_session_from_before_the_factor_neither_sees_nor_changes_it_by_the_password_alone(
+    client: Client, amy: User, clock: Clock, path: str
+) -> None:
+    first_step(client, amy)
+    secret, before = with_app(amy), recovery_codes(amy)
+    client.post(CONFIRM, {"password": PASSWORD})
+    for answer in (client.get(path), client.post(path)):
+        assert answer["Location"].startswith(f"{SECURITY}reauthenticate/?next=")
+    assert recovery_codes(amy) == before
+    client.post(f"{SECURITY}reauthenticate/", {"code": clock.code(secret)})
+    assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(290, False), (310, True)])

@@ -17,7 +17,7 @@ from oauth.tokens.liveness import alive
 from smartcdr.groups import ADMINISTRATOR
 from tests.accounts.codes import SECURITY, STEP, first_step, with_app
 from tests.accounts.conftest import Clock
-from tests.accounts.test_factors import signed_in_long_ago
+from tests.accounts.test_factors import signed_in_long_ago, signed_in_with_app
 from tests.demo_site import ROOT
 from tests.oauth.issuing import issue, make_key
 
@@ -115,11 +115,10 @@ def test_the_last_factor_of_staff_stays_until_there_is_another_one(
     client: Client, chief: User, clock: Clock, kind: str
 ) -> None:
     app, passkey = f"{SECURITY}app/remove/", f"{SECURITY}passkeys/%s/remove/"
-    with_app(chief)
+    signed_in_with_app(client, chief, clock)
     key = Authenticator.objects.create(user=chief, type="webauthn", data={"name": "Key", "credential": {}})
     addresses = {Authenticator.Type.TOTP: app, Authenticator.Type.WEBAUTHN: passkey % key.pk}
     other = next(address for each, address in addresses.items() if each != kind)
-    client.force_login(chief)
     assert client.post(other).status_code == 302
     refused = client.post(addresses[kind])
     assert "Add another one before you remove this one" in refused.content.decode()
