@@ -11,6 +11,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from accounts.federation.admin import LinkInline
@@ -136,7 +137,15 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # not subscriptable at 
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Set somebody's password, together with what is told of it."""
+        """Set somebody's password, together with what is told of it.
+
+        Raises ReauthenticationRequired for staff who have not proven lately who they are: this page asks for
+        no old password. A form that they sent is not kept meanwhile, as the new one is in it.
+        """
+        if not has_proven_recently(request):
+            if request.method != "GET":
+                return redirect(request.path)
+            raise ReauthenticationRequired
         answer: HttpResponse = super().user_change_password(request, id, form_url)
         return answer
 

@@ -227,6 +227,26 @@ def test_a_reset_asks_for_a_recent_proof_and_is_taken_up_afterwards(
     assert not Authenticator.objects.filter(user=amy).exists()
 
 
+@pytest.mark.requirement("RFC 6819 5.1.4.2 (a session that was left open changes nobody's credentials)")
+def test_staff_set_a_password_only_after_a_recent_proof_and_the_form_is_not_kept(
+    client: Client, chief: User, amy: User
+) -> None:
+    page, before = f"{PEOPLE}{amy.pk}/password/", amy.password
+    signed_in_long_ago(client, chief)
+    form = {
+        "password1": "staple battery horse",
+        "password2": "staple battery horse",
+        "usable_password": "true",
+    }
+    assert client.post(page, form)["Location"] == page
+    assert client.get(page)["Location"].startswith("/accounts/reauthenticate/?next=")
+    assert "staple" not in str(dict(client.session))
+    assert User.objects.get(pk=amy.pk).password == before
+    client.post("/accounts/reauthenticate/", {"password": "correct horse battery"})
+    assert client.post(page, form).status_code == 302
+    assert User.objects.get(pk=amy.pk).check_password("staple battery horse")
+
+
 @pytest.mark.parametrize("path", ["mfa/authenticator/", "usersessions/usersession/"])
 def test_the_console_shows_neither_secrets_nor_sessions(client: Client, chief: User, path: str) -> None:
     client.force_login(chief)
