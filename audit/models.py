@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from audit.finding import Day
+
 
 class Chain(models.Model):
     """The events of one writer, a thread of a server's process, in their order.
@@ -57,9 +59,9 @@ class Event(models.Model):
         verbose_name = "audit event"
         indexes = [
             models.Index(fields=["time"], name="audit_time"),
-            models.Index(fields=["patient", "time"], name="audit_patient", condition=~models.Q(patient="")),
+            models.Index("patient", Day("time"), name="audit_patient", condition=~models.Q(patient="")),
             models.Index(fields=["attempt"], name="audit_attempt", condition=~models.Q(attempt="")),
-            models.Index(fields=["person", "time"], name="audit_person", condition=~models.Q(person="")),
+            models.Index("person", Day("time"), name="audit_person", condition=~models.Q(person="")),
         ]
 
     def __str__(self) -> str:

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from audit import spreadsheet
-from audit.console.filters import behind
 from audit.console.names import Names
 from audit.console.words import exact
 from audit.events import COLUMNS
+from audit.finding import behind
 from audit.models import Event
 
 AT_ONCE = 1_000
@@ -28,7 +28,7 @@ def _rows(request: HttpRequest, events: QuerySet[Event]) -> Iterator[list[Row]]:
         names = Names(request, [each.person for each in part], [each.client for each in part])
         yield [_row(each, names) for each in part]
         last = part[-1]
-        part = list(behind(events, last.time, last.pk)[:AT_ONCE])
+        part = list(events.filter(behind(last.time, last.pk))[:AT_ONCE])
 
 
 def _row(event: Event, names: Names) -> Row:

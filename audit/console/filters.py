@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from audit import finding
 from audit.console.names import clients_meant, is_uuid, people_meant
 from audit.console.words import KINDS, OUTCOMES
 from audit.finding import filled
@@ -85,9 +86,9 @@ class FilterForm(forms.Form):
 
 def wanted(chosen: dict[str, Any]) -> QuerySet[Event]:
     """The events that a valid form's `cleaned_data` choose, the newest first."""
-    events = Event.objects.filter(time__gte=_microseconds(chosen["since"]))
+    events = Event.objects.filter(finding.since(_microseconds(chosen["since"])))
     if chosen["until"]:
-        events = events.filter(time__lte=_microseconds(chosen["until"]))
+        events = events.filter(finding.until(_microseconds(chosen["until"])))
     same = {name: chosen[name] for name in ("kind", "outcome", "address") if chosen[name]}
     events = events.filter(**same)
     if chosen["patient"]:
@@ -100,7 +101,11 @@ def wanted(chosen: dict[str, Any]) -> QuerySet[Event]:
         events = _about(events, chosen["resource"])
     if chosen["q"]:
         events = _sought(events, chosen["q"])
-    return events.order_by("-time", "-id")
+    return events.order_by(*finding.newest_first() if _has_index(chosen) else ("-time", "-id"))
+
+
+def _has_index(chosen: dict[str, Any]) -> bool:
+    return bool(chosen["patient"] or chosen["person"])
 
 
 def edge(chosen: dict[str, Any], after: tuple[int, int] | None, most: int) -> int:
@@ -108,8 +113,7 @@ def edge(chosen: dict[str, Any], after: tuple[int, int] | None, most: int) -> in
     the time of the event that stands `most` behind the place `after`, or behind the latest. 0 where all may
     be looked at, by an index or because there are no more.
     """
-    has_index = chosen["patient"] or chosen["person"]
-    if has_index or not any(
+    if _has_index(chosen) or not any(
         chosen[name] for name in FilterForm.base_fields if name not in ("since", "until")
     ):
         return 0
@@ -120,11 +124,6 @@ def edge(chosen: dict[str, Any], after: tuple[int, int] | None, most: int) -> in
         times = times.filter(time__lte=_microseconds(chosen["until"]))
     found = times.order_by("-time").values_list("time", flat=True)[most : most + 1]
     return next(iter(found), 0)
-
-
-def behind(events: QuerySet[Event], time: int, number: int) -> QuerySet[Event]:
-    """Those that follow the event with this time and id, in the order of `wanted`."""
-    return events.filter(Q(time__lt=time) | Q(time=time, id__lt=number), time__lte=time)
 
 
 def code_in(text: str) -> str:

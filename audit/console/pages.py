@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from audit.console.export import FORMATS
-from audit.console.filters import FilterForm, behind, edge, wanted
+from audit.console.filters import FilterForm, edge, wanted
 from audit.console.lines import details, lines, place, resource_page, sentence
 from audit.console.words import shown
 from audit.events import Event as Told
 from audit.events import now
+from audit.finding import behind
 from audit.models import Event
 from audit.origin import client_address
 from audit.recording import record
@@ -53,7 +54,7 @@ def listed(room: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
     events = wanted(form.cleaned_data)
     after = _place(request.GET.get(_BEHIND, ""))
     if after is not None:
-        events = behind(events, *after)
+        events = events.filter(behind(*after))
     if down_to := edge(form.cleaned_data, after, LOOKED_AT):
         events = events.filter(time__gte=down_to)
     found = list(events.defer("hash", "detail")[: AT_ONCE + 1])

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Count, Max, Q, QuerySet
 
 from accounts.models import User
+from audit import finding
 from audit.finding import filled
 from audit.models import Event
 from fhir.registry import RESOURCE_TYPES
@@ -113,7 +114,7 @@ def uses(ledger: Ledger, since: datetime | None = None) -> list[Use]:
     """Who used the record with what, the latest first, from `since` on (None: from the beginning)."""
     events = ledger.events()
     if since is not None:
-        events = events.filter(time__gte=microseconds(since))
+        events = events.filter(finding.since(microseconds(since)))
     groups = events.values_list("client", "person", "kind", "type", "outcome").annotate(
         Count("id"), Max("time")
     )
@@ -168,9 +169,8 @@ def page(ledger: Ledger, wish: Wish, size: int, after: Place | None = None) -> t
     """Up to `size` events, the newest first, behind the place `after`; and whether more follow."""
     events = _wanted(ledger, wish)
     if after is not None:
-        time, number = after
-        events = events.filter(Q(time__lt=time) | Q(time=time, id__lt=number), time__lte=time)
-    found = list(events.order_by("-time", "-id").defer("hash", "address", "attempt")[: size + 1])
+        events = events.filter(finding.behind(*after))
+    found = list(events.order_by(*finding.newest_first()).defer("hash", "address", "attempt")[: size + 1])
     return found[:size], len(found) > size
 
 
@@ -200,9 +200,9 @@ def _wanted(ledger: Ledger, wish: Wish) -> QuerySet[Event]:
     if wish.outcome:
         events = events.filter(outcome=wish.outcome)
     if wish.since is not None:
-        events = events.filter(time__gte=wish.since)
+        events = events.filter(finding.since(wish.since))
     if wish.until is not None:
-        events = events.filter(time__lt=wish.until)
+        events = events.filter(finding.until(wish.until - 1))
     return events
 
 
