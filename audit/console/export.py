@@ -13,7 +13,7 @@ from audit import spreadsheet
 from audit.console.names import Names
 from audit.console.words import exact
 from audit.events import COLUMNS
-from audit.finding import behind
+from audit.finding import along_an_index, behind
 from audit.models import Event
 
 AT_ONCE = 1_000
@@ -23,12 +23,17 @@ Row = dict[str, Any]
 
 
 def _rows(request: HttpRequest, events: QuerySet[Event]) -> Iterator[list[Row]]:
-    part = list(events[:AT_ONCE])
+    part = _part(events)
     while part:
         names = Names(request, [each.person for each in part], [each.client for each in part])
         yield [_row(each, names) for each in part]
         last = part[-1]
-        part = list(events.filter(behind(last.time, last.pk))[:AT_ONCE])
+        part = _part(events.filter(behind(last.time, last.pk)))
+
+
+def _part(events: QuerySet[Event]) -> list[Event]:
+    with along_an_index():
+        return list(events[:AT_ONCE])
 
 
 def _row(event: Event, names: Names) -> Row:

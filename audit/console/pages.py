@@ -21,7 +21,7 @@ from audit.console.lines import details, lines, place, resource_page, sentence
 from audit.console.words import shown
 from audit.events import Event as Told
 from audit.events import now
-from audit.finding import behind
+from audit.finding import along_an_index, behind
 from audit.models import Event
 from audit.origin import client_address
 from audit.recording import record
@@ -57,7 +57,8 @@ def listed(room: ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
         events = events.filter(behind(*after))
     if down_to := edge(form.cleaned_data, after, LOOKED_AT):
         events = events.filter(time__gte=down_to)
-    found = list(events.defer("hash", "detail")[: AT_ONCE + 1])
+    with along_an_index():
+        found = list(events.defer("hash", "detail")[: AT_ONCE + 1])
     is_more = len(found) > AT_ONCE
     last = (found[AT_ONCE - 1].time, found[AT_ONCE - 1].pk) if is_more else (down_to, 0)
     more = _chosen(request) | {_BEHIND: f"{last[0]}.{last[1]}"}

@@ -170,7 +170,9 @@ def page(ledger: Ledger, wish: Wish, size: int, after: Place | None = None) -> t
     events = _wanted(ledger, wish)
     if after is not None:
         events = events.filter(finding.behind(*after))
-    found = list(events.order_by(*finding.newest_first()).defer("hash", "address", "attempt")[: size + 1])
+    events = events.order_by(*finding.newest_first()).defer("hash", "address", "attempt")
+    with finding.along_an_index():
+        found = list(events[: size + 1])
     return found[:size], len(found) > size
 
 

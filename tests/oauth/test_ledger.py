@@ -16,12 +16,12 @@ from django.utils.html import strip_tags
 
 from accounts.models import Proxy, User
 from audit.events import Event, now
-from audit.finding import behind, newest_first
+from audit.finding import along_an_index, behind, newest_first
 from audit.recording import record, remember, waiting
 from fhir.access import EVERYTHING
 from fhir.exchange import Request
 from fhir.interactions.update import update
-from oauth.ledger.ledger import Ledger
+from oauth.ledger.ledger import Ledger, Wish, page
 from oauth.tokens.revocation import withdraw
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 
@@ -384,9 +384,8 @@ def test_the_statements_take_their_index_though_they_are_planned_without_values(
     events = ledger.events().filter(behind(5 * 10**15, 1)).order_by(*newest_first())[:26]
     sql, values = events.values_list("id").query.sql_with_params()
     numbered = sql.replace("%s", "{}").format(*(f"${number + 1}" for number in range(len(values))))
-    with connection.cursor() as cursor:
+    with along_an_index(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_sort = off")  # the whole at once, that is
         cursor.execute(f"PREPARE {index}_plan AS {numbered}")
         told = ", ".join(f"'{value}'" for value in values)
         cursor.execute(f"EXPLAIN EXECUTE {index}_plan({told})")
@@ -394,3 +393,6 @@ def test_the_statements_take_their_index_though_they_are_planned_without_values(
         cursor.execute(f"DEALLOCATE {index}_plan")
     assert index in plan
     assert "Presorted Key" in plan
+    with CaptureQueriesContext(connection) as asked:
+        page(ledger, Wish(), 26)
+    assert any("enable_sort" in each["sql"] for each in asked)
