@@ -65,7 +65,8 @@ def in_rounds(port: int, rows: Sequence[Row], count: int, seconds: float) -> lis
     lines = [Line(row) for row in rows]
     for number in range(count):
         print(f"  round {number + 1} of {count}", flush=True)
-        for line in lines:
+        # There and back: what a row leaves behind for the next one is not always the same one's burden.
+        for line in lines if number % 2 == 0 else reversed(lines):
             line.rounds.append(_measured(line.row, port, seconds, count))
         floors = {line.row.name: line.rounds[-1].per_second for line in lines}
         for line in lines:
