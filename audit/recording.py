@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 SECONDS = 0.5
 MOST = 20_000
 """So many reads wait in memory at the most; whoever comes then writes them first."""
-_AT_ONCE = 2_000
+_AT_ONCE = 500
+"""So many are made into rows and lines together as stay in a processor's cache."""
 
 
 def record(*events: Event) -> None:
