@@ -90,7 +90,6 @@ def test_what_comes_while_the_process_ends_is_written_at_once() -> None:
     assert holds(the_chain())
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_fails_at_an_event_leaves_it_to_the_next_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,7 +97,8 @@ def test_a_thread_that_fails_at_an_event_leaves_it_to_the_next_one(
     settings.AUDIT_IN_BACKGROUND = True
     monkeypatch.setattr(recording, "SECONDS", 0.001)
     tries: list[int] = []
-    is_written = threading.Event()
+    is_written, is_reported = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda failed: is_reported.set())
 
     def make(whats: Sequence[str]) -> list[Told]:
         tries.append(len(whats))
@@ -110,6 +110,7 @@ def test_a_thread_that_fails_at_an_event_leaves_it_to_the_next_one(
     reads = Waiting()
     reads.add(make, "read")
     assert is_written.wait(60)
+    assert is_reported.wait(60)
     end(reads)
     assert tries == [1, 1]
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
