@@ -60,9 +60,9 @@ def not_shown(request: HttpRequest, user: User) -> str:
     A session that is older than the factor has given a password alone. Whoever holds such a one shall not
     take the factor away, or add one of their own.
     """
-    if not has_second_factor(user):
-        return ""
     if any(record.get("method") == "mfa" for record in get_authentication_records(request, user)):
+        return ""
+    if not has_second_factor(user):
         return ""
     ways = get_adapter().get_reauthentication_methods(user)
     return next(str(way["url"]) for way in ways if way["id"].startswith("mfa_"))

@@ -50,7 +50,6 @@ class Waiting:
         self._writing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._is_called_at_the_end = False
 
     def add(self, make: Make, what: Any) -> None:
         """Have the events that `make` makes of this written soon."""
@@ -92,17 +91,15 @@ class Waiting:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._go_on, name="audit", daemon=True)
-                thread.start()
-                self._thread = thread
-                self._be_called_at_the_end()
+                self._begin()
+                # One of them is called, according to how the process was started.
+                atexit.register(self.end)
+                Finalize(None, self.end, exitpriority=10)
 
-    def _be_called_at_the_end(self) -> None:
-        if not self._is_called_at_the_end:
-            self._is_called_at_the_end = True
-            # One of them is called, according to how the process was started.
-            atexit.register(self.end)
-            Finalize(None, self.end, exitpriority=10)
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._go_on, name="audit", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def _go_on(self) -> None:
         try:
@@ -119,8 +116,7 @@ class Waiting:
         """
         logger.critical("The thread that writes audit events has failed; another takes its place.")
         with self._lock:
-            self._thread = None
-        self._start()
+            self._begin()
 
     def _try(self) -> None:
         try:
