@@ -243,6 +243,17 @@ def test_what_is_filtered_is_exported_as_csv(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", rows[1]["time"])
 
 
+@pytest.mark.postgres
+def test_list_and_export_are_read_along_an_index_and_no_further(auditor: Client, events: None) -> None:
+    """Or each page of a patient with many events would read all of them."""
+    for ask in (lambda: auditor.get(LIST, {"patient": "p1"}), lambda: exported(auditor, "csv", patient="p1")):
+        with CaptureQueriesContext(connection) as asked:
+            ask()
+        texts = [each["sql"] for each in asked]
+        place = next(place for place, text in enumerate(texts) if "enable_sort" in text)
+        assert "/ 86400000000) DESC" in texts[place + 1]
+
+
 def test_what_is_filtered_is_exported_as_ndjson(auditor: Client, events: None) -> None:
     [line] = exported(auditor, "ndjson", outcome="refused", kind="search-type").splitlines()
     row = json.loads(line)
