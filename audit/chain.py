@@ -63,7 +63,7 @@ def addition(moved: str) -> str:
 
 
 _ADD = f"WITH moved AS ({MOVE} RETURNING id) {addition('moved')}"
-_LINE = "\t".join(["%s"] * len(COLUMNS))
+_LINE = "%s\t" * len(COLUMNS) + "\\\\x%s\n"
 _COPY = f"COPY audit_event ({_NAMES}, hash) FROM STDIN"
 _INSERT = f"INSERT INTO audit_event ({_NAMES}, hash) VALUES ({', '.join(['%s'] * (len(COLUMNS) + 1))})"  # noqa: S608  # our own words
 _BEGIN = (
@@ -132,6 +132,21 @@ def add_by(events: Sequence[Event], carry_out: Callable[[Sequence[Any], str], bo
         _look()
 
 
+def place() -> tuple[int, int]:
+    """The number of this thread's chain and that of its last event; begins a chain if it has none."""
+    if not _mine.end.id:
+        _look()
+    return _mine.end.id, _mine.end.number
+
+
+def reached(chain: int) -> int:
+    """The number of the last event of somebody's chain, when a transaction that is adding to it has ended."""
+    when_free = " FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT number FROM audit_chain WHERE id = %s" + when_free, [chain])  # noqa: S608  # our own words
+        return int(cursor.fetchone()[0])
+
+
 def _added(events: Sequence[Event], write: Write | None = None) -> bool:
     """Whether the thread knew where its chain ends; else nothing is written."""
     end = _mine.end
@@ -171,16 +186,24 @@ def _by_copy(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
         if not cursor.rowcount:
             return False
         with cursor.copy(_COPY) as copy:
-            copy.write("".join(map(_line, rows, hashes)))
+            copy.write(_lines(rows, hashes))
     return True
 
 
-def _line(columns: Row, digest: bytes) -> str:
+def _lines(rows: list[Row], hashes: list[bytes]) -> str:
     """https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.2"""
-    text = _LINE % columns
-    if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(columns):
-        text = "\t".join(_escaped(str(column)) for column in columns)
-    return f"{text}\t\\\\x{digest.hex()}\n"
+    lines = "".join(map(_line, rows, hashes))
+    number = len(rows)
+    # What separates and escapes is seldom in texts: then there is just as much of it as we have put there.
+    ours = {"\t": len(COLUMNS) * number, "\n": number, "\\": 2 * number, "\r": 0}
+    if any(lines.count(each) != times for each, times in ours.items()):
+        escaped = [tuple(_escaped(str(column)) for column in columns) for columns in rows]
+        lines = "".join(map(_line, escaped, hashes))
+    return lines
+
+
+def _line(columns: Row, digest: bytes) -> str:
+    return _LINE % (*columns, digest.hex())
 
 
 def _escaped(text: str) -> str:

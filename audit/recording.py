@@ -1,10 +1,10 @@
 """Telling the audit trail what happened.
 
 `record` writes in the transaction under way: it holds for refusals and for all that changes something, which
-then stand or fall together. `remember` is for reads that were allowed: they are kept in memory and written
-by a thread twice a second, since a statement for each would cost as much as the read. If the process
-is killed, those of the last moment are lost; under AUDIT_SYNC none are. A process that ends in order writes
-them before it does. `remember_by` is the same for what only becomes events when it is written.
+then stand or fall together. `remember` is for reads that were allowed, where a statement for each would cost
+as much as the read: they are kept in memory, and twice a second a thread gives them to another process to
+write, or writes them itself where there is none. If the process is killed, those of the last moment are lost;
+under AUDIT_SYNC none are. A process that ends in order writes them before it does.
 """
 
 from __future__ import annotations
@@ -12,28 +12,25 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from bisect import bisect
+from itertools import accumulate
 from multiprocessing.util import Finalize
-from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 
-from audit import chain
-from audit.events import Event, now
-
-Make = Callable[[Sequence[Any]], Iterable[Event]]
-"""Makes the events of what was remembered, of many at once."""
+from audit import chain, reads
+from audit.events import Event
+from audit.writing_process import WritingProcess
 
 logger = logging.getLogger(__name__)
 
 SECONDS = 0.5
 MOST = 20_000
 """So many reads wait in memory at the most; whoever comes then writes them first."""
-_AT_ONCE = 500
-"""So many are made into rows and lines together as stay in a processor's cache."""
+_BYTES = 1 << 20
+"""So much of what waits is written in one transaction: some four thousand reads of one resource."""
 
 
 def record(*events: Event) -> None:
@@ -42,22 +39,23 @@ def record(*events: Event) -> None:
 
 
 class Waiting:
-    """The reads that are still to be written. One thread of the process writes them."""
+    """The reads that are still to be written. One thread of the process sees to that."""
 
     def __init__(self) -> None:
-        self._events: list[tuple[Make, Any]] = []
+        self._reads: list[bytes] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._process = WritingProcess()
 
-    def add(self, make: Make, what: Any) -> None:
-        """Have the events that `make` makes of this written soon."""
-        self._events.append((make, what))
+    def add(self, read: bytes) -> None:
+        """Have what was told of a read, by `reads.packed`, written soon."""
+        self._reads.append(read)
         if self._thread is None and settings.AUDIT_IN_BACKGROUND:
             self._start()
         # Who is still answered while the process ends comes too late for the last writing.
-        if len(self._events) > MOST or self._ended.is_set():
+        if len(self._reads) > MOST or self._ended.is_set():
             self.write()
 
     def write(self) -> None:
@@ -66,18 +64,24 @@ class Waiting:
         What is added meanwhile is for the next time: a few at a time would cost as much as many.
         """
         with self._writing:
-            left = len(self._events)
+            left = len(self._reads)
             while left > 0:
                 # Others append to the list meanwhile, and nobody else takes anything out of it.
-                part = self._events[: min(left, _AT_ONCE)]
-                chain.add(_made(part))
-                del self._events[: len(part)]
-                left -= len(part)
+                written = self._written(_first(self._reads[:left]))
+                del self._reads[:written]
+                left -= written
+
+    def _written(self, told: list[bytes]) -> int:
+        """How many of these are written now, from the first on: by the other process, or else all by us."""
+        by_it = self._process.write(told) if self._thread is not None and settings.AUDIT_PROCESS else 0
+        if not by_it:
+            reads.write(reads.together(told))
+        return by_it or len(told)
 
     def forget(self) -> None:
         """Write nothing of what waits: for tests, whose events are not for the next one."""
         with self._writing:
-            self._events.clear()
+            self._reads.clear()
 
     def end(self) -> None:
         """Write the rest, before the process ends."""
@@ -86,6 +90,7 @@ class Waiting:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self._try()
+        self._process.end()
         connection.close()
 
     def _start(self) -> None:
@@ -122,40 +127,29 @@ class Waiting:
         try:
             self.write()
         except Error:
-            logger.exception("%s audit events could not be written and go on waiting.", len(self._events))
+            logger.exception("%s reads could not be written to the audit trail; they wait.", len(self._reads))
+            connection.close()
+        if self._process.is_writing:
+            # This one is not needed any more.
             connection.close()
 
 
-def _made(part: Iterable[tuple[Make, Any]]) -> list[Event]:
-    """The events of these, in their order."""
-    return [
-        event
-        for make, group in groupby(part, key=itemgetter(0))
-        for event in make([what for _, what in group])
-    ]
-
-
-def _as_they_are(events: Sequence[Event]) -> Iterable[Event]:
-    return events
+def _first(told: list[bytes]) -> list[bytes]:
+    """As many as go into one transaction."""
+    return told[: max(1, bisect(list(accumulate(map(len, told))), _BYTES))]
 
 
 waiting = Waiting()
 
 
-def remember(events: Sequence[Event]) -> None:
-    """Have reads that were allowed written soon, well within a second; under AUDIT_SYNC now."""
-    if settings.AUDIT_SYNC:
-        chain.add(events)
-        return
-    for event in events:
-        waiting.add(_as_they_are, event if event.time else event._replace(time=now()))
+def remember(make: str, what: Any) -> None:
+    """Have a read that was allowed written soon, well within a second; under AUDIT_SYNC now.
 
-
-def remember_by(make: Make, what: Any) -> None:
-    """The same, where the events are still to be made of `what`, which knows its time: by `make`, which gets
-    a list of what it was remembered for. It may ask the database, and raises nothing but its errors.
+    `make` is the dotted name of a `reads.Make`, which may ask the database and raises nothing but its errors;
+    `what` it was consists of what JSON has, and says when.
     """
+    read = reads.packed(make, what)
     if settings.AUDIT_SYNC:
-        chain.add(list(make([what])))
-        return
-    waiting.add(make, what)
+        reads.write(reads.together([read]))
+    else:
+        waiting.add(read)

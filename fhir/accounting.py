@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from django.db import Error
 
 from audit.events import Event, now, outcome_of
-from audit.recording import record, remember_by
+from audit.recording import record, remember
 from fhir import refusals
 from fhir.elements import is_resource_type
 from fhir.exchange import Answer, Request, Shown
@@ -38,13 +38,14 @@ MOST_NAMED = 20
 OF_EXPORTS = frozenset({"export-status", "export-delete", "export-file"})
 """Kinds whose address names an export and not a resource."""
 
+_EVENTS_OF = "fhir.accounting.events_of"
+
 Caller = tuple[str, str, str, str, str]
 """Person, client, patient in context, address, and the attempt if the event is to name it."""
 Told = tuple[str, Caller, str, str, str, int, int, Sequence[Shown], int]
 """Of an interaction: kind, caller, type, id, query, entry, status, what was shown, when.
 
-Texts that live longer than the request, and nothing of the Access itself, which would be kept with all that
-hangs on it until the event is written.
+Texts and numbers only, which wait as JSON until the events are written.
 """
 
 
@@ -55,7 +56,7 @@ def tell(request: Request, answer: Answer) -> None:
     """
     if answer.is_on_record or not request.kind:
         return
-    remember_by(events_of, _asked(request, answer.status, answer.shown))
+    remember(_EVENTS_OF, _asked(request, answer.status, answer.shown))
 
 
 def record_answer(request: Request, answer: Answer) -> None:

@@ -303,8 +303,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FHIR_MAX_BODY_BYTES
 AUDIT_SYNC = env.bool("AUDIT_SYNC", default=False)
 # What is younger is never removed. Six years: https://www.ecfr.gov/current/title-45/section-164.316
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=6 * 366)
-# A thread of each process writes what waits. Tests have it written when they look.
+# A thread of each process sees that what waits is written. Tests have it written when they look.
 AUDIT_IN_BACKGROUND = True
+# It is written by a process beside each that serves (audit/writing_process.py), else by that thread itself.
+AUDIT_PROCESS = env.bool("AUDIT_PROCESS", default=not DEVELOPMENT)
 
 # --- Bulk Data exports: `manage.py db_worker` carries them out, with the database as its queue --------------
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

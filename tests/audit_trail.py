@@ -1,15 +1,23 @@
 """A pytest plugin: the audit trail in tests. What one test leaves to be written is not for the next one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from audit import append_only, chain
+from audit.events import Event
 from audit.recording import waiting
 
 Flush = Callable[[Any, list[str]], None]
+AS_THEY_ARE = "tests.audit_trail.as_they_are"
+"""For `audit.recording.remember`: makes events of what was told of each, as JSON."""
+
+
+def as_they_are(told: Sequence[Sequence[Any]]) -> list[Event]:
+    """The events with these members."""
+    return [Event(*each) for each in told]
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
 from audit.models import Event
-from tests.fhir.serving import Server, serving
+from tests.fhir.serving import Server, serving, until
 from tests.oauth.doors import World, make_world
 
 pytestmark = [
@@ -50,11 +51,11 @@ def written(server: Server, world: World) -> None:
     assert server.send("POST", "Observation", observation, Authorization=authorization).status == 201
 
 
-def told() -> set[int]:
-    """The numbers of the reads that the trail has, which is verified."""
+def told() -> list[int]:
+    """The number of each read that the trail has, which is verified."""
     call_command("verify_audit", stdout=StringIO())
     details = Event.objects.filter(kind="search-type").values_list("detail", flat=True)
-    return {int(detail.rpartition("=")[2].strip('"}')) for detail in details}
+    return sorted(int(detail.rpartition("=")[2].strip('"}')) for detail in details)
 
 
 def kill(server: Server) -> None:
@@ -63,17 +64,59 @@ def kill(server: Server) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def writers(server: Server) -> list[int]:
+    """The process ids of those who write for the workers."""
+    return [
+        int(pid)
+        for worker in server.workers()
+        for task in Path(f"/proc/{worker}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    ]
+
+
+@pytest.fixture(params=["0", "1"], ids=["by a thread", "by a process"])
+def by_process(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.mark.requirement("audit: nothing is lost when the server is told to end")
-def test_a_server_that_is_told_to_end_writes_what_it_still_has_in_mind(world: World) -> None:
-    with serving() as server:
+def test_a_server_that_is_told_to_end_writes_what_it_still_has_in_mind(world: World, by_process: str) -> None:
+    with serving(AUDIT_PROCESS=by_process) as server:
         for number in range(40):
             read(server, world, number)
-    assert told() == set(range(40))
+    assert told() == list(range(40))
+
+
+@pytest.mark.requirement("audit: each allowed read is in the trail once, also when the writer of it dies")
+def test_reads_go_on_and_are_each_told_once_when_those_who_write_are_killed(world: World) -> None:
+    with serving(AUDIT_PROCESS="1") as server:
+        read(server, world, 0)
+        until(lambda: writers(server), "it has begun")
+        for number in range(1, 100):
+            read(server, world, number)
+        for pid in writers(server):
+            os.kill(pid, signal.SIGKILL)
+        for number in range(100, 200):
+            read(server, world, number)
+    assert told() == list(range(200))
+
+
+@pytest.mark.requirement("audit: nothing is lost when the server is told to end")
+def test_with_its_server_ends_the_process_that_writes_for_it(world: World, by_process: str) -> None:
+    """Killed or not; and there is none where none is wanted."""
+    with serving(AUDIT_PROCESS=by_process) as server:
+        read(server, world, 0)
+        wanted = int(by_process)
+        found = until(lambda: len(writers(server)) == wanted and [writers(server)], "it has begun")[0]
+        kill(server)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found), "it has ended")
 
 
 @pytest.mark.requirement("audit: at most one second of allowed reads is lost when the server is killed")
-def test_a_killed_server_loses_a_second_of_allowed_reads_at_the_most_and_nothing_else(world: World) -> None:
-    with serving() as server:
+def test_a_killed_server_loses_a_second_of_allowed_reads_at_the_most_and_nothing_else(
+    world: World, by_process: str
+) -> None:
+    with serving(AUDIT_PROCESS=by_process) as server:
         answered = [read(server, world, 0)]
         while answered[-1] < answered[0] + 1.5:
             answered.append(read(server, world, len(answered)))
@@ -81,7 +124,7 @@ def test_a_killed_server_loses_a_second_of_allowed_reads_at_the_most_and_nothing
         written(server, world)
         killed = time.monotonic()
         kill(server)
-    assert told() >= {number for number, moment in enumerate(answered) if moment < killed - 1}
+    assert set(told()) >= {number for number, moment in enumerate(answered) if moment < killed - 1}
     assert Event.objects.filter(kind="read", outcome="refused", patient="p1").count() == 1
     assert Event.objects.filter(kind="create", outcome="allowed", patient="p1").count() == 1
 
@@ -92,4 +135,4 @@ def test_with_audit_sync_a_killed_server_loses_nothing(world: World) -> None:
         for number in range(20):
             read(server, world, number)
         kill(server)
-    assert told() == set(range(20))
+    assert told() == list(range(20))

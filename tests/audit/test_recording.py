@@ -8,16 +8,18 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
-from audit import chain, recording
-from audit.events import COLUMNS, hashed
+from audit import chain, reads, recording
+from audit.events import COLUMNS, hashed, now
 from audit.events import Event as Told
 from audit.models import Chain, Event
-from audit.recording import Waiting, record, remember, remember_by, waiting
+from audit.recording import Waiting, record, remember, waiting
+from tests.audit_trail import AS_THEY_ARE, as_they_are
 from tests.fhir.serving import ROOT, database_url
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +61,8 @@ def test_what_is_rolled_back_leaves_no_gap() -> None:
 @pytest.mark.parametrize("number", [1, 50])
 def test_any_text_is_kept_as_it_was(number: int) -> None:
     odd = "a\\tb\tc\nd\re\x1ff\\.Ä€😀"
-    remember([Told("read", "allowed", 200, what=odd, detail={"query": odd})] * number)
+    for _ in range(number):
+        remember(AS_THEY_ARE, read_of(odd, detail={"query": odd}))
     assert not Event.objects.exists()
     waiting.write()
     assert [event.what for event in Event.objects.all()] == [odd] * number
@@ -68,12 +71,7 @@ def test_any_text_is_kept_as_it_was(number: int) -> None:
 
 def test_what_comes_while_the_rest_is_written_is_for_the_next_time() -> None:
     """Or the thread would write a few at a time without end, for the price of many."""
-
-    def made(whats: Sequence[str]) -> list[Told]:
-        remember([Told("read", "allowed", 200, what="meanwhile")])
-        return [Told("read", "allowed", 200, what=what) for what in whats]
-
-    remember_by(made, "first")
+    remember(f"{__name__}.as_they_are_while_more_is_read", read_of("first"))
     waiting.write()
     assert [event.what for event in Event.objects.all()] == ["first"]
     waiting.write()
@@ -81,12 +79,43 @@ def test_what_comes_while_the_rest_is_written_is_for_the_next_time() -> None:
     assert holds(the_chain())
 
 
+def read_of(what: str, **more: Any) -> tuple[Any, ...]:
+    """What is told of a read."""
+    return tuple(Told("read", "allowed", 200, what=what, time=now(), **more))
+
+
+def as_they_are_while_more_is_read(told: Sequence[Sequence[Any]]) -> list[Told]:
+    """The events with these members; another one waits then."""
+    remember(AS_THEY_ARE, read_of("meanwhile"))
+    return as_they_are(told)
+
+
 def test_what_comes_while_the_process_ends_is_written_at_once() -> None:
     """Nobody would write it later."""
     ending = Waiting()
     end(ending)
-    ending.add(lambda whats: [Told("read", "allowed", 200, what=what) for what in whats], "late")
+    ending.add(reads.packed(AS_THEY_ARE, read_of("late")))
     assert [event.what for event in Event.objects.all()] == ["late"]
+    assert holds(the_chain())
+
+
+def test_many_are_written_in_several_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that none of them takes memory without end; one read that is larger than that is written alone."""
+    monkeypatch.setattr(recording, "_BYTES", 1000)
+    messages: list[bytes] = []
+    write = reads.write
+
+    def noted(message: bytes) -> None:
+        messages.append(message)
+        write(message)
+
+    monkeypatch.setattr(reads, "write", noted)
+    told = ["a", "b", "c" * 2000, *("d" * 300 for _ in range(5))]
+    for each in told:
+        remember(AS_THEY_ARE, read_of(each))
+    waiting.write()
+    assert [event.what for event in Event.objects.order_by("id")] == told
+    assert len(messages) > 3
     assert holds(the_chain())
 
 
@@ -96,29 +125,29 @@ def test_a_thread_that_fails_at_an_event_leaves_it_to_the_next_one(
     """Or nothing would be written any more, and nobody would be told."""
     settings.AUDIT_IN_BACKGROUND = True
     monkeypatch.setattr(recording, "SECONDS", 0.001)
-    tries: list[int] = []
+    tries: list[bytes] = []
     is_written, is_reported = threading.Event(), threading.Event()
     monkeypatch.setattr(threading, "excepthook", lambda failed: is_reported.set())
 
-    def make(whats: Sequence[str]) -> list[Told]:
-        tries.append(len(whats))
+    def write(message: bytes) -> None:
+        tries.append(message)
         if len(tries) == 1:
             raise MemoryError
         is_written.set()
-        return []
 
-    reads = Waiting()
-    reads.add(make, "read")
+    monkeypatch.setattr(reads, "write", write)
+    few = Waiting()
+    few.add(b'"make","read"')
     assert is_written.wait(60)
     assert is_reported.wait(60)
-    end(reads)
-    assert tries == [1, 1]
+    end(few)
+    assert tries == [b'[["make","read"]]'] * 2
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
 
 
-def end(reads: Waiting) -> None:
+def end(few: Waiting) -> None:
     """As at the end of a process; in a thread of its own, whose connection is closed with it."""
-    thread = threading.Thread(target=reads.end)
+    thread = threading.Thread(target=few.end)
     thread.start()
     thread.join()
 
@@ -126,7 +155,10 @@ def end(reads: Waiting) -> None:
 def test_what_no_database_can_keep_is_replaced() -> None:
     odd = {"cause": "a\0b\ud800c", "number": 1 << 70}
     record(Told("read", "refused", 400, what="a\0b\ud800c", client="x" * 300_000, detail=odd))
-    event = Event.objects.get()
+    remember(AS_THEY_ARE, read_of("a\ud800b", detail={"number": 1 << 70}))
+    waiting.write()
+    assert Event.objects.get(outcome="allowed").what == "a?b"
+    event = Event.objects.get(outcome="refused")
     assert event.what == "a�b?c"
     assert json.loads(event.detail) == {"cause": "a\0b?c", "number": 1 << 70}
     assert len(event.client) == 250_001
