@@ -18,6 +18,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from django.conf import settings
+from django.db import transaction
 
 from audit import chain, reads
 
@@ -55,6 +56,7 @@ class WritingProcess:
         The next call finds it out, so the same must come first again.
         """
         if self._in_doubt:
+            self._stop(0)  # Its answer could come now, and be taken for one to something else.
             return self._found_out()
         try:
             if self._pipe is None:
@@ -125,6 +127,10 @@ def serve(pipe: Connection) -> None:
     try:
         while True:
             pipe.send(chain.place())
-            reads.write(pipe.recv_bytes())
+            message = pipe.recv_bytes()
+            # This process has to end it: a statement alone the database could still carry out when this one has
+            # died, and after its server has asked what became of it.
+            with transaction.atomic():
+                reads.write(message)
     except (EOFError, ConnectionError):
         return

@@ -141,6 +141,18 @@ def test_what_it_has_written_is_found_out_later_if_the_database_cannot_say_now(
     assert written() == list(range(7))
 
 
+def test_an_answer_that_nobody_has_foreseen_is_not_taken_for_one(process: WritingProcess) -> None:
+    def answer_oddly(pipe: Connection) -> None:
+        pipe.recv_bytes()
+        pipe.send(None)
+
+    with played(process, answer_oddly), pytest.raises(TypeError):
+        process.write(some(7))
+    assert process.write(some(7)) == 0
+    assert written() == []
+    assert not process.is_writing
+
+
 def test_what_it_could_not_write_is_left_to_others(process: WritingProcess) -> None:
     with played(process, lambda pipe: pipe.recv_bytes()):
         assert process.write(some(7)) == 0
