@@ -128,8 +128,8 @@ def serve(pipe: Connection) -> None:
         while True:
             pipe.send(chain.place())
             message = pipe.recv_bytes()
-            # This process has to end it: a statement alone the database could still carry out when this one has
-            # died, and after its server has asked what became of it.
+            # This process has to end it. A statement alone could still be carried out when this one has died,
+            # and after its server has asked what became of it.
             with transaction.atomic():
                 reads.write(message)
     except (EOFError, ConnectionError):
