@@ -185,7 +185,8 @@ def _by_copy(move: Sequence[Any], rows: list[Row], hashes: list[bytes]) -> bool:
         cursor.execute(MOVE, move)
         if not cursor.rowcount:
             return False
-        with cursor.copy(_COPY) as copy:
+        # Django makes the errors of its own statements its own, not those of COPY.
+        with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             copy.write(_lines(rows, hashes))
     return True
 

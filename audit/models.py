@@ -8,7 +8,7 @@ from audit.finding import Day
 
 
 class Chain(models.Model):
-    """The events of one writer, a thread of a server's process, in their order.
+    """The events of one writer, a thread of a server's process or of the one beside it, in their order.
 
     Each event's hash covers the hash before it, so that none can be altered or taken out unnoticed; the
     chain's own row says how many there are and what the last hash is. Chains follow one another in the same

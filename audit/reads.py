@@ -28,7 +28,8 @@ def packed(make: str, what: Any) -> bytes:
         # these wait takes five times as long.
         return orjson.dumps((make, what))[1:-1]
     except orjson.JSONEncodeError:
-        # Half of a surrogate pair, or a number of more than 64 bits: better an odd event than none.
+        # Half of a surrogate pair, or a number of more than 64 bits: better an odd event than none. Of such a
+        # number the last digits are lost.
         return json.dumps((make, what), ensure_ascii=False).encode("utf-8", "replace")[1:-1]
 
 

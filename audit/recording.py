@@ -12,8 +12,6 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from bisect import bisect
-from itertools import accumulate
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -86,11 +84,13 @@ class Waiting:
     def end(self) -> None:
         """Write the rest, before the process ends."""
         self._ended.set()
+        self._process.start_no_more()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self._try()
-        self._process.end()
+        with self._writing:
+            self._process.end()
         connection.close()
 
     def _start(self) -> None:
@@ -136,7 +136,12 @@ class Waiting:
 
 def _first(told: list[bytes]) -> list[bytes]:
     """As many as go into one transaction."""
-    return told[: max(1, bisect(list(accumulate(map(len, told))), _BYTES))]
+    size = 0
+    for number, each in enumerate(told):
+        size += len(each)
+        if size > _BYTES:
+            return told[: max(1, number)]
+    return told
 
 
 waiting = Waiting()

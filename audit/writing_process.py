@@ -10,6 +10,9 @@ Nothing depends on it: where it does not write, whoever gave it something writes
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,11 +25,13 @@ from django.db import transaction
 
 from audit import chain, reads
 
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 10.0
 """One that is silent for longer is ended."""
+BEGIN_SECONDS = 60.0
+"""So long one may take to begin."""
 RETRY_SECONDS = 60.0
 """So long after one was started another one may be."""
-END_SECONDS = 10.0
+END_SECONDS = 5.0
 """So long one may take to end, once it has nothing more to do."""
 
 logger = logging.getLogger(__name__)
@@ -62,14 +67,18 @@ class WritingProcess:
             if self._pipe is None:
                 return self._start()
             return self._handed_over(self._pipe, told)
-        except (OSError, EOFError):
+        except (OSError, EOFError) as error:
             logger.exception("The process that writes audit events has failed; a thread writes them.")
-            self._stop(0)
+            # One that has ended by itself is left the time to say why.
+            self._stop(END_SECONDS if isinstance(error, EOFError) else 0)
             return self._found_out()
 
-    def end(self) -> None:
-        """Let it end, and wait until it has. It is not started again."""
+    def start_no_more(self) -> None:
+        """Start none from now on; one that is there goes on."""
         self._started = float("inf")
+
+    def end(self) -> None:
+        """Let it end, and wait until it has."""
         self._stop(END_SECONDS)
         self._chain = 0
 
@@ -79,6 +88,7 @@ class WritingProcess:
             return 0
         self._started = moment
         self._pipe, its = Pipe()
+        _give_up_sending_after(ANSWER_SECONDS, self._pipe)
         with its:
             own = [str(settings.BASE_DIR / "manage.py"), "write_audit_events", str(its.fileno())]
             self._process = subprocess.Popen(  # noqa: S603  nothing in it comes from outside
@@ -89,15 +99,20 @@ class WritingProcess:
     def _handed_over(self, pipe: Connection, told: Sequence[bytes]) -> int:
         if not self._chain:
             if not pipe.poll():
-                return 0
+                return self._awaited()
             self._chain, self._number = pipe.recv()
         self._in_doubt = len(told)
         pipe.send_bytes(reads.together(told))
         if not pipe.poll(ANSWER_SECONDS):
-            raise TimeoutError(f"No answer for {ANSWER_SECONDS} seconds.")
-        _, self._number = pipe.recv()
+            raise TimeoutError(f"It gave no answer for {ANSWER_SECONDS} seconds.")
+        self._chain, self._number = pipe.recv()
         self._in_doubt = 0
         return len(told)
+
+    def _awaited(self) -> int:
+        if time.monotonic() > self._started + BEGIN_SECONDS:
+            raise TimeoutError(f"It has not begun within {BEGIN_SECONDS} seconds.")
+        return 0
 
     def _found_out(self) -> int:
         """What became of what it had when it failed: its transaction has moved its chain, or has not."""
@@ -117,6 +132,15 @@ class WritingProcess:
                 self._process.kill()
                 self._process.wait()
         self._pipe = self._process = None
+
+
+def _give_up_sending_after(seconds: float, pipe: Connection) -> None:
+    """To a process that takes nothing, whatever it does instead, OSError is raised after this time.
+
+    https://man7.org/linux/man-pages/man7/socket.7.html
+    """
+    with socket.socket(fileno=os.dup(pipe.fileno())) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), 0))
 
 
 def serve(pipe: Connection) -> None:

@@ -6,7 +6,7 @@ token's context, else those whom the request names, else (of a resource that was
 to. What belongs to nobody goes with the patient concerned, if there is one.
 
 What was allowed and changed nothing is told when the answer is there, and becomes events a moment later, in
-another thread. Refusals are written at once. Writes are told by the store, with the write itself.
+another process or thread. Refusals are written at once. Writes are told by the store, with the write itself.
 """
 
 from __future__ import annotations

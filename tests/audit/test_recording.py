@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from pytest_django import Settings
 
 from audit import chain, reads, recording
@@ -157,12 +157,22 @@ def test_what_no_database_can_keep_is_replaced() -> None:
     record(Told("read", "refused", 400, what="a\0b\ud800c", client="x" * 300_000, detail=odd))
     remember(AS_THEY_ARE, read_of("a\ud800b", detail={"number": 1 << 70}))
     waiting.write()
-    assert Event.objects.get(outcome="allowed").what == "a?b"
+    allowed = Event.objects.get(outcome="allowed")
+    assert (allowed.what, json.loads(allowed.detail)) == ("a?b", {"number": float(1 << 70)})
     event = Event.objects.get(outcome="refused")
     assert event.what == "a�b?c"
     assert json.loads(event.detail) == {"cause": "a\0b?c", "number": 1 << 70}
     assert len(event.client) == 250_001
     assert holds(the_chain())
+
+
+@pytest.mark.parametrize("number", [1, 50])
+@pytest.mark.postgres
+def test_what_a_database_refuses_is_one_of_djangos_errors(number: int) -> None:
+    """Which those who write foresee, by whatever way it was to be written."""
+    with pytest.raises(DataError), transaction.atomic():
+        record(*[Told("read", "allowed", 1 << 40)] * number)
+    assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -15,11 +16,13 @@ from multiprocessing.connection import Connection
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from pytest_django import Settings
 
-from audit import chain, reads, writing_process
+from audit import chain, reads, recording, writing_process
 from audit.events import Event as Told
 from audit.events import now
 from audit.models import Chain, Event
+from audit.recording import Waiting
 from audit.writing_process import WritingProcess
 from tests.audit_trail import AS_THEY_ARE
 from tests.fhir.serving import environment, until
@@ -127,7 +130,6 @@ def test_what_was_written_without_an_answer_is_not_written_again(process: Writin
 def test_what_it_has_written_is_found_out_later_if_the_database_cannot_say_now(
     process: WritingProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached = chain.reached
     with played(process, lambda pipe: reads.write(pipe.recv_bytes())), monkeypatch.context() as patched:
 
         def fails(number: int) -> int:
@@ -136,7 +138,6 @@ def test_what_it_has_written_is_found_out_later_if_the_database_cannot_say_now(
         patched.setattr(chain, "reached", fails)
         with pytest.raises(OperationalError):
             process.write(some(7))
-    assert chain.reached is reached
     assert process.write(some(9)) == 7
     assert written() == list(range(7))
 
@@ -183,3 +184,62 @@ def test_where_none_can_be_started_the_server_writes_by_itself(
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert [process.write(some(3)) for _ in range(3)] == [0, 0, 0]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_one_that_does_not_begin_is_given_up(
+    process: WritingProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    process._pipe, its = Pipe()
+    process._started = time.monotonic()
+    assert process.write(some(3)) == 0
+    assert caplog.records == []
+    monkeypatch.setattr(writing_process, "BEGIN_SECONDS", 0.0)
+    assert process.write(some(3)) == 0
+    with its, pytest.raises(EOFError):
+        its.recv()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_one_that_takes_nothing_any_more_is_ended(
+    process: WritingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than its pipe holds: what is sent would else wait for it for good."""
+    monkeypatch.setattr(writing_process, "ANSWER_SECONDS", 1.0)
+    child = started(process)
+    child.send_signal(signal.SIGSTOP)
+    assert process.write(some(10_000)) == 0
+    assert child.returncode == -signal.SIGKILL
+    assert written() == [0]
+
+
+def test_why_it_ends_is_in_the_log(
+    process: WritingProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
+    process.write(some(1))
+    child = process._process
+    assert child is not None
+    until(lambda: process.write(some(1)) or caplog.records, "it has ended")
+    assert child.returncode == 1
+    assert "Audit events could not be written" in capfd.readouterr().err
+
+
+def test_none_is_started_for_what_is_written_while_the_server_ends(
+    process: WritingProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AUDIT_IN_BACKGROUND = settings.AUDIT_PROCESS = True
+    monkeypatch.setattr(recording, "SECONDS", 60.0)
+    ending = Waiting()
+    ending._process = process
+    early, late = some(2)
+    ending.add(early)
+    thread = threading.Thread(target=ending.end)
+    thread.start()
+    thread.join()
+    assert written() == [0]
+    ending.add(late)
+    assert written() == [0, 1]
+    assert process._process is None

@@ -34,9 +34,10 @@ class Command(BaseCommand):
         # What lives for good is left out of garbage collections.
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
-        try:
-            with Connection(options["pipe"]) as pipe:
+        with Connection(options["pipe"]) as pipe:
+            try:
                 serve(pipe)
-        except Error:
-            logger.exception("Audit events could not be written; whoever handed them over writes them.")
-            sys.exit(1)
+            except Error:
+                # Before the pipe is closed, from which its server sees that it ends.
+                logger.exception("Audit events could not be written; whoever handed them over writes them.")
+                sys.exit(1)
