@@ -64,14 +64,14 @@ class WritingProcess:
             self._stop(0)  # Its answer could come now, and be taken for one to something else.
             return self._found_out()
         try:
-            if self._pipe is None:
-                return self._start()
-            return self._handed_over(self._pipe, told)
+            if self._pipe is not None:
+                return self._handed_over(self._pipe, told)
+            self._start()
         except (OSError, EOFError) as error:
             logger.exception("The process that writes audit events has failed; a thread writes them.")
             # One that has ended by itself is left the time to say why.
             self._stop(END_SECONDS if isinstance(error, EOFError) else 0)
-            return self._found_out()
+        return self._found_out()
 
     def start_no_more(self) -> None:
         """Start none from now on; one that is there goes on."""
@@ -82,10 +82,11 @@ class WritingProcess:
         self._stop(END_SECONDS)
         self._chain = 0
 
-    def _start(self) -> int:
+    def _start(self) -> None:
+        """Start one, unless that was done a short while ago."""
         moment = time.monotonic()
         if moment < self._started + RETRY_SECONDS:
-            return 0
+            return
         self._started = moment
         self._pipe, its = Pipe()
         _give_up_sending_after(ANSWER_SECONDS, self._pipe)
@@ -94,13 +95,10 @@ class WritingProcess:
             self._process = subprocess.Popen(  # noqa: S603  nothing in it comes from outside
                 [sys.executable, *own], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
             )
-        return 0
 
     def _handed_over(self, pipe: Connection, told: Sequence[bytes]) -> int:
-        if not self._chain:
-            if not pipe.poll():
-                return self._awaited()
-            self._chain, self._number = pipe.recv()
+        if not self._has_begun(pipe):
+            return 0
         self._in_doubt = len(told)
         pipe.send_bytes(reads.together(told))
         if not pipe.poll(ANSWER_SECONDS):
@@ -109,10 +107,12 @@ class WritingProcess:
         self._in_doubt = 0
         return len(told)
 
-    def _awaited(self) -> int:
-        if time.monotonic() > self._started + BEGIN_SECONDS:
+    def _has_begun(self, pipe: Connection) -> bool:
+        if self._chain == 0 and pipe.poll():
+            self._chain, self._number = pipe.recv()
+        elif self._chain == 0 and time.monotonic() > self._started + BEGIN_SECONDS:
             raise TimeoutError(f"It has not begun within {BEGIN_SECONDS} seconds.")
-        return 0
+        return self.is_writing
 
     def _found_out(self) -> int:
         """What became of what it had when it failed: its transaction has moved its chain, or has not."""

@@ -17,13 +17,12 @@ from django.utils.html import strip_tags
 from accounts.models import Proxy, User
 from audit.events import Event, now
 from audit.finding import along_an_index, behind, newest_first
-from audit.recording import record, remember, waiting
+from audit.recording import record
 from fhir.access import EVERYTHING
 from fhir.exchange import Request
 from fhir.interactions.update import update
 from oauth.ledger.ledger import Ledger, Wish, page
 from oauth.tokens.revocation import withdraw
-from tests.audit_trail import AS_THEY_ARE
 from tests.oauth.issuing import issue, make_client, make_key, make_user
 
 pytestmark = pytest.mark.django_db
@@ -91,10 +90,7 @@ def test_requests_of_several_apps_are_each_counted_and_listed_once(amy: User) ->
     apps = [make_client(name=f"App {letter}") for letter in "ABC"]
     for app, number in zip(apps, (1, 7, 40), strict=True):
         mine = {"person": str(amy.uid), "client": app.client_id}
-        read = told("search-type", **mine, what="Observation/potassium-amy/_history/1", time=now())
-        for _ in range(number):
-            remember(AS_THEY_ARE, tuple(read))
-    waiting.write()
+        record(*[told("search-type", **mine, what="Observation/potassium-amy/_history/1")] * number)
     page = shown(amy)
     for words in ("App A Has used your record once", "App B Has used your record 7 times", "record 40 times"):
         assert words in page
